@@ -1,0 +1,166 @@
+/// One Exchange account as the engine sees it. Every call names the mailbox; adapters assert that answers are that mailbox's.
+///
+/// Calls throw for failures of the whole request; failures of one record are in its own result, in the order of the input.
+public protocol ExchangePort: Sendable {
+  /// Finds the folder of a record type, creating the separate folder when `name` is given and it is missing (EWS GetFolder, FindFolder, CreateFolder).
+  /// - Parameter name: the separate folder's name, directly under the mailbox's root; nil: the mailbox's own folder of the type.
+  /// - Parameter create: false: nil is returned instead of creating.
+  func folder(of kind: RecordKind, named name: String?, in mailbox: Mailbox, create: Bool) async throws(SyncError) -> FolderID?
+
+  /// One page of what changed in a folder since the cursor (EWS SyncFolderItems). `cursorInvalid` when the server forgot it.
+  /// - Parameter limit: changes a page, 1 to 512.
+  func changes(in folder: FolderID, of mailbox: Mailbox, since cursor: String?, limit: Int) async throws(SyncError) -> ItemChangePage
+
+  /// Whole items by id, one result an id in the same order (EWS GetItem). A missing one is `notFound`.
+  func items(_ ids: [ItemID], kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [Result<Item, SyncError>]
+
+  /// Creates items with their foreign id and operation id inside the request (EWS CreateItem), no mail sent. One result an item.
+  func create(_ items: [NewItem], kind: RecordKind, in folder: FolderID, of mailbox: Mailbox) async throws(SyncError) -> [Result<
+    ItemVersion, SyncError
+  >]
+
+  /// Changes single fields (EWS UpdateItem, ConflictResolution NeverOverwrite). One result an update; `staleVersion` when the change key is old.
+  func update(_ updates: [ItemUpdate], kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [Result<ItemVersion, SyncError>]
+
+  /// Moves items to the owner's Deleted Items (EWS MoveItem), no cancellation sent. `notFound` where one is gone already.
+  func moveToDeletedItems(_ ids: [ItemID], kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [Result<ItemID?, SyncError>]
+
+  /// Every item of the record type's class anywhere in the mailbox that carries one of these foreign ids (EWS FindItem over the folders of that class).
+  /// - Parameter foreignIDs: nil: every item that carries any.
+  func stampedItems(_ foreignIDs: [EntityID]?, kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [StampedItem]
+
+  /// Adds the category to the mailbox's list with its colour, or corrects the colour when `correctColor` (EWS Get/UpdateUserConfiguration CategoryList).
+  /// - Returns: true when the list was changed.
+  func ensureCategory(_ category: Policy.Category, in mailbox: Mailbox, correctColor: Bool) async throws(SyncError) -> Bool
+
+  /// Whether the mailbox can be reached with these rights; used by `concordfs test`.
+  func probe(_ mailbox: Mailbox) async throws(SyncError) -> MailboxProbe
+
+  /// What this side holds of a record type.
+  func support(for kind: RecordKind) -> FieldSupport
+}
+
+/// What a probe learned.
+public struct MailboxProbe: Sendable, Hashable {
+  /// Server build, e.g. `15.2.2562.17`.
+  public var serverVersion: String
+  /// Items in the mailbox's own folder of contacts.
+  public var contactCount: Int
+  public init(serverVersion: String, contactCount: Int) {
+    self.serverVersion = serverVersion
+    self.contactCount = contactCount
+  }
+}
+
+/// An item's id with the version a server's answer gave it.
+public struct ItemVersion: Sendable, Hashable, Codable {
+  public var id: ItemID
+  /// EWS ChangeKey.
+  public var changeKey: String
+  public init(id: ItemID, changeKey: String) {
+    self.id = id
+    self.changeKey = changeKey
+  }
+}
+
+/// One change of a folder, as a sync page reports it.
+public enum ItemChange: Sendable, Hashable {
+  /// Created or updated: the two cannot be told apart reliably.
+  case present(ItemVersion, foreignID: EntityID?)
+  case removed(ItemID)
+}
+
+/// One page of changes.
+public struct ItemChangePage: Sendable {
+  public var changes: [ItemChange]
+  /// The cursor after this page; to be stored with what the page said.
+  public var cursor: String
+  public var isLast: Bool
+  public init(changes: [ItemChange], cursor: String, isLast: Bool) {
+    self.changes = changes
+    self.cursor = cursor
+    self.isLast = isLast
+  }
+}
+
+/// A whole item, mapped.
+public struct Item: Sendable, Hashable, Codable {
+  public var version: ItemVersion
+  public var folder: FolderID?
+  public var fields: Fields
+  /// The ERP's id stamped on it.
+  public var foreignID: EntityID?
+  /// The creation it stems from.
+  public var operationID: OperationID?
+  /// Sensitivity Private: never touched.
+  public var isPrivate: Bool
+  /// A class that is not synchronized (a distribution list in a contacts folder).
+  public var isForeignClass: Bool
+  public var created: Timestamp?
+  public var modified: Timestamp?
+  /// Key that a move keeps: PidTagSearchKey, or the UID of an event (base64 or text).
+  public var moveKey: String?
+
+  public init(
+    version: ItemVersion, folder: FolderID? = nil, fields: Fields, foreignID: EntityID? = nil, operationID: OperationID? = nil,
+    isPrivate: Bool = false,
+    isForeignClass: Bool = false, created: Timestamp? = nil, modified: Timestamp? = nil, moveKey: String? = nil
+  ) {
+    self.version = version
+    self.folder = folder
+    self.fields = fields
+    self.foreignID = foreignID
+    self.operationID = operationID
+    self.isPrivate = isPrivate
+    self.isForeignClass = isForeignClass
+    self.created = created
+    self.modified = modified
+    self.moveKey = moveKey
+  }
+}
+
+/// An item to create.
+public struct NewItem: Sendable, Hashable, Codable {
+  public var fields: Fields
+  public var foreignID: EntityID
+  public var operationID: OperationID
+  public init(fields: Fields, foreignID: EntityID, operationID: OperationID) {
+    self.fields = fields
+    self.foreignID = foreignID
+    self.operationID = operationID
+  }
+}
+
+/// Changes to single fields of one item.
+public struct ItemUpdate: Sendable, Hashable, Codable {
+  public var version: ItemVersion
+  /// New values; a nil value clears the field.
+  public var changes: [Field: Value?]
+  /// The whole record after the change: fields that the wire form groups (a display name, `FileAs`) are computed from it.
+  public var result: Fields
+  /// A new stamp; nil: left as it is.
+  public var foreignID: EntityID?
+  public init(version: ItemVersion, changes: [Field: Value?], result: Fields, foreignID: EntityID? = nil) {
+    self.version = version
+    self.changes = changes
+    self.result = result
+    self.foreignID = foreignID
+  }
+}
+
+/// Where a stamped item lies.
+public struct StampedItem: Sendable, Hashable {
+  public var version: ItemVersion
+  public var foreignID: EntityID
+  public var operationID: OperationID?
+  public var folder: FolderID
+  /// In Deleted Items or below it.
+  public var isInDeletedItems: Bool
+  public init(version: ItemVersion, foreignID: EntityID, operationID: OperationID?, folder: FolderID, isInDeletedItems: Bool) {
+    self.version = version
+    self.foreignID = foreignID
+    self.operationID = operationID
+    self.folder = folder
+    self.isInDeletedItems = isInDeletedItems
+  }
+}

@@ -1,0 +1,187 @@
+/// The configuration in force, after parsing: interface.md's file, one property a key, defaults filled in.
+public struct Settings: Sendable, Hashable {
+  /// Path of the SQLite cache.
+  public var store: String
+  public var erp: ERPSettings
+  public var accounts: [ExchangeAccount]
+  public var policies: [Policy]
+  public var employees: [Employee]
+  public var guards: Guards
+  public var schedules: [Schedule]
+
+  public init(
+    store: String, erp: ERPSettings, accounts: [ExchangeAccount], policies: [Policy], employees: [Employee], guards: Guards = Guards(),
+    schedules: [Schedule] = []
+  ) {
+    self.store = store
+    self.erp = erp
+    self.accounts = accounts
+    self.policies = policies
+    self.employees = employees
+    self.guards = guards
+    self.schedules = schedules
+  }
+}
+
+/// A secret by where it lies; its value is read only when it is needed and never printed.
+public enum Secret: Sendable, Hashable, CustomStringConvertible {
+  case file(path: String)
+  case environment(name: String)
+  case command([String])
+  case literal(String)
+
+  /// Never the secret itself.
+  public var description: String { "***" }
+}
+
+/// The `erp` section.
+public struct ERPSettings: Sendable, Hashable {
+  public enum Authentication: Sendable, Hashable {
+    case password(username: String, password: Secret)
+    case oauth2(clientID: String, clientSecret: Secret, username: String?, password: Secret?, refreshToken: Secret?)
+  }
+
+  /// Site address without a slash at the end, e.g. `https://erp.example.test/Site`.
+  public var url: String
+  /// Endpoint name and version, e.g. `Default/24.200.001`.
+  public var endpoint: String
+  public var tenant: String?
+  public var branch: String?
+  public var authentication: Authentication
+
+  public init(url: String, endpoint: String, tenant: String? = nil, branch: String? = nil, authentication: Authentication) {
+    self.url = url
+    self.endpoint = endpoint
+    self.tenant = tenant
+    self.branch = branch
+    self.authentication = authentication
+  }
+}
+
+/// One entry of the `exchange` section: a server account (the form SM204015).
+public struct ExchangeAccount: Sendable, Hashable {
+  public enum Authentication: String, Sendable, Hashable, CaseIterable { case basic, ntlm, negotiate, oauth2 }
+  public enum Access: String, Sendable, Hashable, CaseIterable { case delegate, impersonation }
+  public enum Logging: String, Sendable, Hashable, CaseIterable { case none, `default`, informational, verbose }
+
+  public var name: String
+  /// The delegate mailbox's address; the user name of the sign-in unless `username` says another.
+  public var email: String
+  public var username: String?
+  public var password: Secret?
+  public var authentication: Authentication
+  /// Endpoint address; nil: Autodiscover.
+  public var server: String?
+  public var access: Access = .delegate
+  public var isActive = true
+  public var logging: Logging = .default
+  public var defaultPolicy: String?
+  /// Records received a request round, 1 to 1000.
+  public var selectBatch = 100
+  /// Records sent a request round, 1 to 1000.
+  public var updateBatch = 25
+  /// Largest attachment that travels, in bytes.
+  public var attachmentLimit = 10_240 * 1024
+  /// Connections at once, 1 to 27.
+  public var concurrency = 4
+  /// Read and plan, write nowhere.
+  public var isTestOnly = false
+
+  public init(name: String, email: String, password: Secret? = nil, authentication: Authentication = .basic, server: String? = nil) {
+    self.name = name
+    self.email = email
+    self.password = password
+    self.authentication = authentication
+    self.server = server
+  }
+}
+
+/// One entry of the `employees` section.
+public struct Employee: Sendable, Hashable {
+  /// The employee's id in the ERP, e.g. `EP00000002`.
+  public var id: String
+  /// The mailbox's address, lower case: also the name of the employee's folder.
+  public var email: String
+  /// Name of the Exchange account; filled in where there is only one.
+  public var account: String
+  /// Name of the policy; the account's default filled in; nil: no policy, nothing is synchronized.
+  public var policy: String?
+  public var isSynchronized: Bool
+  public var unixUser: String?
+
+  public init(id: String, email: String, account: String, policy: String?, isSynchronized: Bool = true, unixUser: String? = nil) {
+    self.id = id
+    self.email = email.lowercased()
+    self.account = account
+    self.policy = policy
+    self.isSynchronized = isSynchronized
+    self.unixUser = unixUser
+  }
+
+  /// The employee's mailbox.
+  public var mailbox: Mailbox { Mailbox(address: email) }
+}
+
+/// The `guards` section.
+public struct Guards: Sendable, Hashable {
+  /// A bound that is passed when both parts are passed.
+  public struct Limit: Sendable, Hashable {
+    public var count: Int
+    public var percent: Int
+    public init(count: Int, percent: Int) {
+      self.count = count
+      self.percent = percent
+    }
+
+    /// Whether this many of that total is above both the count and the percentage.
+    public func isExceeded(by number: Int, of total: Int) -> Bool { number > count && number * 100 > total * percent }
+  }
+
+  public var deletes = Limit(count: 10, percent: 5)
+  public var creates = Limit(count: 200, percent: 100)
+  /// Messages that a cycle may make Exchange send.
+  public var invitations = 20
+  public init() {}
+}
+
+/// One entry of the `schedules` section.
+public struct Schedule: Sendable, Hashable {
+  public enum Timing: Sendable, Hashable {
+    /// Every so many seconds.
+    case every(seconds: Int)
+    /// A cron expression of five fields.
+    case cron(String)
+  }
+
+  public var name: String
+  public var timing: Timing
+  /// Start of the daily window in minutes after midnight, 0 to 1439; nil: no window.
+  public var fromMinute: Int?
+  /// End of the daily window in minutes after midnight, 1 to 1440.
+  public var toMinute: Int?
+  /// Days of the week, 1 Monday to 7 Sunday; empty: every day.
+  public var days: Set<Int>
+  /// IANA zone of the window and the cron expression; nil: the host's.
+  public var zone: String?
+  /// Addresses; nil: all employees.
+  public var employees: [String]?
+  /// Record types; nil: all of the policy.
+  public var kinds: Set<RecordKind>?
+  public var isFull: Bool
+
+  public init(
+    name: String, timing: Timing, fromMinute: Int? = nil, toMinute: Int? = nil, days: Set<Int> = [], zone: String? = nil,
+    employees: [String]? = nil,
+    kinds: Set<RecordKind>? = nil, isFull: Bool = false
+  ) {
+    self.name = name
+    self.timing = timing
+    self.fromMinute = fromMinute
+    self.toMinute = toMinute
+    self.days = days
+    self.zone = zone
+    self.employees = employees
+    self.kinds = kinds
+    self.isFull = isFull
+  }
+}
