@@ -49,6 +49,7 @@ public struct CivilDate: Hashable, Comparable, Sendable, Codable, CustomStringCo
   /// `YYYY-MM-DD`.
   public var description: String { "\(padded(Int64(year), 4))-\(padded(Int64(month), 2))-\(padded(Int64(day), 2))" }
 
+  /// Whether the left one comes first.
   public static func < (left: CivilDate, right: CivilDate) -> Bool { left.dayNumber < right.dayNumber }
 
   /// Encoded as `YYYY-MM-DD`.

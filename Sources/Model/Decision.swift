@@ -1,8 +1,10 @@
 /// The values that one side was last agreed to have, and their version.
 public struct Base: Sendable, Hashable, Codable {
+  /// The mapped values.
   public var fields: Fields
   /// The change key or the ERP's version at which the side had them; nil: unknown, read before trusting.
   public var version: String?
+  /// Creates the value from its parts.
   public init(fields: Fields, version: String?) {
     self.fields = fields
     self.version = version
@@ -20,6 +22,7 @@ public enum Observed<Record: Sendable & Hashable>: Sendable, Hashable {
 
 /// One thing the reconciler wants done. `reason` is the rule, for `plan`, `why` and the journal.
 public struct Action: Sendable, Hashable, Codable {
+  /// What is to be done, on which side, with which values.
   public enum Step: Sendable, Hashable, Codable {
     /// Create an item from the entity's values and link them.
     case createItem(fields: Fields)
@@ -48,11 +51,13 @@ public struct Action: Sendable, Hashable, Codable {
     case leave
   }
 
+  /// What is to be done.
   public var step: Step
   /// One line: the rule that decided.
   public var reason: String
   /// Values that lose and are written to the journal before they are overwritten.
   public var losers: [Loser]
+  /// Creates the value from its parts.
   public init(_ step: Step, reason: String, losers: [Loser] = []) {
     self.step = step
     self.reason = reason
@@ -64,11 +69,13 @@ public struct Action: Sendable, Hashable, Codable {
 public struct Loser: Sendable, Hashable, Codable {
   /// The side whose value loses.
   public var side: SystemSide
+  /// The field.
   public var field: Field
   /// The value that loses; nil: empty.
   public var lost: Value?
   /// The value that stands instead; nil: empty, or the record was deleted.
   public var kept: Value?
+  /// Creates the value from its parts.
   public init(side: SystemSide, field: Field, lost: Value?, kept: Value?) {
     self.side = side
     self.field = field

@@ -1,11 +1,11 @@
 /// The ERP as the engine sees it. One reading serves all employees.
 public protocol ERPPort: Sendable {
-  /// One page of the records changed since the cursor, with an overlap: a record may come again (LastModifiedDateTime filter).
+  /// One page of the records changed since the cursor (LastModifiedDateTime filter). What slips through a cursor is found by `versions`.
   /// - Parameter cursor: nil: everything.
   func changes(of kind: RecordKind, since cursor: String?, page: String?) async throws(SyncError) -> EntityChangePage
 
-  /// The ids of all records that exist now: one complete listing, or an error; never a part of one.
-  func keys(of kind: RecordKind) async throws(SyncError) -> Set<EntityID>
+  /// The ids and versions of all records that exist now, without their contents: one complete listing, or an error; never a part of one.
+  func versions(of kind: RecordKind) async throws(SyncError) -> [EntityID: String]
 
   /// Whole records by id, one result an id in the same order. A missing one is `notFound`, by the record's own answer.
   func entities(_ ids: [EntityID], kind: RecordKind) async throws(SyncError) -> [Result<Entity, SyncError>]
@@ -34,20 +34,26 @@ public protocol ERPPort: Sendable {
 
 /// A record of the ERP, mapped.
 public struct Entity: Sendable, Hashable, Codable {
+  /// The identity.
   public var id: EntityID
   /// The visible key, e.g. ContactID.
   public var key: String
   /// What changes with every change: LastModifiedDateTime as the server gave it.
   public var version: String
+  /// When it was last changed, by the server's clock.
   public var modified: Timestamp?
+  /// The mapped values.
   public var fields: Fields
   /// Owner's visible code.
   public var owner: String?
+  /// Visible code of the workgroup.
   public var workgroup: String?
   /// Active and of a kind that takes part: an employee's own contact or an inactive one does not.
   public var isInScope: Bool
+  /// The creation that it stems from or belongs to.
   public var operationID: OperationID?
 
+  /// Creates the value from its parts.
   public init(
     id: EntityID, key: String, version: String, modified: Timestamp?, fields: Fields, owner: String? = nil, workgroup: String? = nil,
     isInScope: Bool = true, operationID: OperationID? = nil
@@ -66,11 +72,13 @@ public struct Entity: Sendable, Hashable, Codable {
 
 /// One page of changed records.
 public struct EntityChangePage: Sendable {
+  /// The records.
   public var entities: [Entity]
   /// What to pass for the next page; nil: this was the last.
   public var nextPage: String?
   /// The cursor to store once the last page is stored.
   public var cursor: String
+  /// Creates the value from its parts.
   public init(entities: [Entity], nextPage: String?, cursor: String) {
     self.entities = entities
     self.nextPage = nextPage
@@ -80,10 +88,15 @@ public struct EntityChangePage: Sendable {
 
 /// A record to create.
 public struct NewEntity: Sendable, Hashable, Codable {
+  /// The mapped values.
   public var fields: Fields
+  /// Visible code of the owner.
   public var owner: String?
+  /// Class given to a new contact.
   public var contactClass: String?
+  /// The creation that it stems from or belongs to.
   public var operationID: OperationID
+  /// Creates the value from its parts.
   public init(fields: Fields, owner: String? = nil, contactClass: String? = nil, operationID: OperationID) {
     self.fields = fields
     self.owner = owner
@@ -94,12 +107,15 @@ public struct NewEntity: Sendable, Hashable, Codable {
 
 /// Changes to single fields of one record.
 public struct EntityUpdate: Sendable, Hashable, Codable {
+  /// The identity.
   public var id: EntityID
+  /// The id and change key, or the version, as the server last gave it.
   public var version: String
   /// New values; a nil value clears the field.
   public var changes: [Field: Value?]
   /// The whole record after the change, for values that share a place (phones in typed slots).
   public var result: Fields
+  /// Creates the value from its parts.
   public init(id: EntityID, version: String, changes: [Field: Value?], result: Fields) {
     self.id = id
     self.version = version
@@ -110,12 +126,17 @@ public struct EntityUpdate: Sendable, Hashable, Codable {
 
 /// An employee in the ERP.
 public struct ERPEmployee: Sendable, Hashable, Codable {
+  /// The identity.
   public var id: String
+  /// The name.
   public var name: String
+  /// E-mail address.
   public var email: String?
   /// The visible code that records of this employee carry as owner.
   public var ownerCodes: Set<String>
+  /// Codes of the workgroups that the employee belongs to.
   public var workgroups: Set<String>
+  /// Creates the value from its parts.
   public init(id: String, name: String, email: String?, ownerCodes: Set<String>, workgroups: Set<String>) {
     self.id = id
     self.name = name

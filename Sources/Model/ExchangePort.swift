@@ -46,6 +46,7 @@ public struct MailboxProbe: Sendable, Hashable {
   public var serverVersion: String
   /// Items in the mailbox's own folder of contacts.
   public var contactCount: Int
+  /// Creates the value from its parts.
   public init(serverVersion: String, contactCount: Int) {
     self.serverVersion = serverVersion
     self.contactCount = contactCount
@@ -54,9 +55,11 @@ public struct MailboxProbe: Sendable, Hashable {
 
 /// An item's id with the version a server's answer gave it.
 public struct ItemVersion: Sendable, Hashable, Codable {
+  /// The identity.
   public var id: ItemID
   /// EWS ChangeKey.
   public var changeKey: String
+  /// Creates the value from its parts.
   public init(id: ItemID, changeKey: String) {
     self.id = id
     self.changeKey = changeKey
@@ -72,10 +75,13 @@ public enum ItemChange: Sendable, Hashable {
 
 /// One page of changes.
 public struct ItemChangePage: Sendable {
+  /// What changed.
   public var changes: [ItemChange]
   /// The cursor after this page; to be stored with what the page said.
   public var cursor: String
+  /// Whether there is no further page.
   public var isLast: Bool
+  /// Creates the value from its parts.
   public init(changes: [ItemChange], cursor: String, isLast: Bool) {
     self.changes = changes
     self.cursor = cursor
@@ -85,8 +91,11 @@ public struct ItemChangePage: Sendable {
 
 /// A whole item, mapped.
 public struct Item: Sendable, Hashable, Codable {
+  /// The id and change key, or the version, as the server last gave it.
   public var version: ItemVersion
+  /// The folder that it lies in.
   public var folder: FolderID?
+  /// The mapped values.
   public var fields: Fields
   /// The ERP's id stamped on it.
   public var foreignID: EntityID?
@@ -96,11 +105,14 @@ public struct Item: Sendable, Hashable, Codable {
   public var isPrivate: Bool
   /// A class that is not synchronized (a distribution list in a contacts folder).
   public var isForeignClass: Bool
+  /// When it was created, by the server's clock.
   public var created: Timestamp?
+  /// When it was last changed, by the server's clock.
   public var modified: Timestamp?
   /// Key that a move keeps: PidTagSearchKey, or the UID of an event (base64 or text).
   public var moveKey: String?
 
+  /// Creates the value from its parts.
   public init(
     version: ItemVersion, folder: FolderID? = nil, fields: Fields, foreignID: EntityID? = nil, operationID: OperationID? = nil,
     isPrivate: Bool = false,
@@ -121,9 +133,13 @@ public struct Item: Sendable, Hashable, Codable {
 
 /// An item to create.
 public struct NewItem: Sendable, Hashable, Codable {
+  /// The mapped values.
   public var fields: Fields
+  /// The ERP's id stamped on it, or to be stamped.
   public var foreignID: EntityID
+  /// The creation that it stems from or belongs to.
   public var operationID: OperationID
+  /// Creates the value from its parts.
   public init(fields: Fields, foreignID: EntityID, operationID: OperationID) {
     self.fields = fields
     self.foreignID = foreignID
@@ -133,6 +149,7 @@ public struct NewItem: Sendable, Hashable, Codable {
 
 /// Changes to single fields of one item.
 public struct ItemUpdate: Sendable, Hashable, Codable {
+  /// The id and change key, or the version, as the server last gave it.
   public var version: ItemVersion
   /// New values; a nil value clears the field.
   public var changes: [Field: Value?]
@@ -140,6 +157,7 @@ public struct ItemUpdate: Sendable, Hashable, Codable {
   public var result: Fields
   /// A new stamp; nil: left as it is.
   public var foreignID: EntityID?
+  /// Creates the value from its parts.
   public init(version: ItemVersion, changes: [Field: Value?], result: Fields, foreignID: EntityID? = nil) {
     self.version = version
     self.changes = changes
@@ -150,12 +168,17 @@ public struct ItemUpdate: Sendable, Hashable, Codable {
 
 /// Where a stamped item lies.
 public struct StampedItem: Sendable, Hashable {
+  /// The id and change key, or the version, as the server last gave it.
   public var version: ItemVersion
+  /// The ERP's id stamped on it, or to be stamped.
   public var foreignID: EntityID
+  /// The creation that it stems from or belongs to.
   public var operationID: OperationID?
+  /// The folder that it lies in.
   public var folder: FolderID
   /// In Deleted Items or below it.
   public var isInDeletedItems: Bool
+  /// Creates the value from its parts.
   public init(version: ItemVersion, foreignID: EntityID, operationID: OperationID?, folder: FolderID, isInDeletedItems: Bool) {
     self.version = version
     self.foreignID = foreignID

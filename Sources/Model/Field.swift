@@ -11,6 +11,7 @@ public struct Field: RawRepresentable, Sendable, Hashable, Comparable, Codable, 
   /// The stable name.
   public var description: String { rawValue }
 
+  /// Whether the left one comes first.
   public static func < (left: Field, right: Field) -> Bool { left.rawValue < right.rawValue }
 
   /// Whether the value is an e-mail address, compared without regard to case.

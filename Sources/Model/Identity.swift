@@ -6,6 +6,7 @@ public struct EntityID: RawRepresentable, Sendable, Hashable, Codable, Comparabl
   public init(rawValue: String) { self.rawValue = rawValue.lowercased() }
   /// The id as text.
   public var description: String { rawValue }
+  /// Whether the left one comes first.
   public static func < (left: EntityID, right: EntityID) -> Bool { left.rawValue < right.rawValue }
 }
 
@@ -17,6 +18,7 @@ public struct ItemID: RawRepresentable, Sendable, Hashable, Codable, Comparable,
   public init(rawValue: String) { self.rawValue = rawValue }
   /// The id as the server gave it.
   public var description: String { rawValue }
+  /// Whether the left one comes first.
   public static func < (left: ItemID, right: ItemID) -> Bool { left.rawValue < right.rawValue }
 }
 

@@ -10,14 +10,18 @@ public struct LogEntry: Sendable, Hashable, Codable {
     private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
   }
 
+  /// When.
   public var time: Timestamp
+  /// How serious.
   public var level: Level
   /// Address of the employee concerned; nil: everybody.
   public var employee: String?
+  /// The record type concerned; nil: all.
   public var kind: RecordKind?
   /// One line, without secrets, bodies or addresses of third parties at levels above verbose.
   public var message: String
 
+  /// Creates the value from its parts.
   public init(time: Timestamp, level: Level, employee: String? = nil, kind: RecordKind? = nil, message: String) {
     self.time = time
     self.level = level

@@ -7,6 +7,7 @@ public struct Surroundings: Sendable {
   /// Waits; throws when the task is cancelled.
   public var sleep: @Sendable (_ milliseconds: Int64) async throws -> Void
 
+  /// Creates the value from its parts.
   public init(
     now: @escaping @Sendable () -> Timestamp, random: @escaping @Sendable () -> UInt64,
     sleep: @escaping @Sendable (Int64) async throws -> Void

@@ -15,6 +15,7 @@ public struct Timestamp: Hashable, Comparable, Sendable, Codable {
   /// Milliseconds past `seconds`, 0 to 999.
   public var millisecondOfSecond: Int64 { milliseconds - seconds * 1000 }
 
+  /// Whether the left one comes first.
   public static func < (left: Timestamp, right: Timestamp) -> Bool { left.milliseconds < right.milliseconds }
 
   /// The instant this many milliseconds later (or earlier, when negative).

@@ -1,0 +1,202 @@
+import Model
+import Reconcile
+import Store
+
+/// One cycle of one spoke: recover, read, decide, guard, write.
+struct Cycle: Sendable {
+  let parts: EngineParts
+  let log: SyncLog
+  let guards: Guards
+  let spoke: Spoke
+  let employee: ERPEmployee?
+  let exchange: any ExchangePort
+
+  /// Pairs decided and written at once.
+  static let chunk = 100
+  /// How often a cycle looks again at what its own writes brought up.
+  static let passes = 3
+
+  /// Runs the cycle. Errors that end it are in the report; nothing is thrown.
+  /// - Parameter entitiesOnly: only what other mailboxes brought into the ERP in this round.
+  func run(full: Bool, entitiesOnly: Bool = false, progress: @Sendable (Progress) -> Void) async -> CycleReport {
+    let started = parts.surroundings.now()
+    var record = Run(
+      id: parts.surroundings.operationID().rawValue, mailbox: spoke.mailbox, kinds: [spoke.kind], started: started, ended: nil,
+      outcome: "running",
+      counts: [:], message: nil)
+    var report = CycleReport(employee: spoke.employee.email, kind: spoke.kind, counts: [:], failures: 0, hold: nil, error: nil)
+    do throws(SyncError) {
+      if !entitiesOnly {
+        let opened = record
+        try parts.store.write { try $0.start(opened) }
+      }
+      try await turn(run: record.id, full: full, entitiesOnly: entitiesOnly, &report, progress)
+    } catch {
+      report.error = error
+      log.write(error.code == .throttled ? .warning : .error, "the cycle ended early: \(error)", spoke)
+    }
+    record.ended = parts.surroundings.now()
+    record.outcome = report.error != nil ? "failed" : report.hold != nil ? "held" : "ok"
+    record.counts = report.counts.merging(["failures": report.failures], uniquingKeysWith: +)
+    record.message = report.error?.description ?? report.hold.map { "held for a decision: \($0)" }
+    let finished = record
+    if !entitiesOnly || report.wroteAnything {
+      do { try parts.store.write { try $0.finish(finished) } } catch { log.write(.error, "the run could not be recorded: \(error)", spoke) }
+    }
+    if report.wroteAnything {
+      let what = report.counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+      log.write(.informational, "synchronized: \(what)", spoke)
+    }
+    return report
+  }
+
+  private func turn(
+    run: String, full: Bool, entitiesOnly: Bool, _ report: inout CycleReport, _ progress: @Sendable (Progress) -> Void
+  ) async throws(SyncError) {
+    guard
+      let folder = try await exchange.folder(
+        of: spoke.kind, named: spoke.section.folder, in: spoke.mailbox, create: !spoke.account.isTestOnly)
+    else {
+      throw SyncError(.folderNotFound, "\(spoke.mailbox.address) has no folder '\(spoke.folderName)' and this account may not create it")
+    }
+    let executor = Executor(
+      parts: parts, log: log, spoke: spoke, employee: employee, exchange: exchange, folder: folder, run: run)
+    let isFirstRun = try parts.store.read { try $0.cursor(spoke.initialisedCursor) } == nil
+    try prepareTree()
+    if !spoke.account.isTestOnly { try await Recovery(executor: executor).settleOpenIntents() }
+    if !entitiesOnly {
+      let feed = MailboxFeed(parts: parts, log: log, spoke: spoke, exchange: exchange)
+      report.counts["read-items"] = try await feed.refresh(folder: folder, full: full, progress: progress)
+      if isFirstRun { try await keepAwayFromMovedItems(folder) }
+      try await ensureCategory()
+      try startOverIfPolicyChanged(full: full)
+    }
+    let planner = Planner(
+      parts: parts, spoke: spoke, employee: employee, exchange: exchange, isRebuild: isFirstRun, today: parts.surroundings.now().utcDate)
+    for pass in 1...Self.passes {
+      let agenda = try planner.agenda()
+      if !agenda.candidates.isEmpty {
+        let guarding = Guarding(parts: parts, guards: guards, spoke: spoke)
+        let count = try count(agenda, planner)
+        if let hold = try guarding.hold(count, isFirstRun: isFirstRun, at: parts.surroundings.now()) {
+          report.hold = hold.id
+          log.write(.warning, "held for a decision (\(hold.id)): \(hold.reason). See 'concordfs holds show \(hold.id)'", spoke)
+          return
+        }
+        if spoke.account.isTestOnly {
+          log.write(
+            .informational, "test only: \(count.creates.count) creates and \(count.deletes.count) deletes were planned, nothing is written",
+            spoke)
+          return
+        }
+        try await carryOut(agenda, planner, executor, &report, progress)
+        try guarding.finishApproved()
+      }
+      try advance(agenda)
+      if agenda.candidates.isEmpty || pass == Self.passes { break }
+    }
+    let (cursor, now) = (spoke.initialisedCursor, parts.surroundings.now())
+    if isFirstRun && report.failures == 0 { try parts.store.write { try $0.setCursor(cursor, now.iso8601) } }
+  }
+
+  private func carryOut(
+    _ agenda: Planner.Agenda, _ planner: Planner, _ executor: Executor, _ report: inout CycleReport,
+    _ progress: @Sendable (Progress) -> Void
+  ) async throws(SyncError) {
+    var done = 0
+    for chunk in agenda.candidates.inBatches(of: Self.chunk) {
+      let decided = try parts.store.read { reader in try chunk.compactMap { try planner.decide($0, reader) } }
+      let tally = try await executor.carryOut(Self.unique(decided))
+      report.counts.merge(tally.counts, uniquingKeysWith: +)
+      report.failures += tally.failures
+      done += chunk.count
+      progress(Progress(employee: spoke.employee.email, kind: spoke.kind, phase: "writing", done: done, total: agenda.candidates.count))
+    }
+  }
+
+  /// An unlinked pair can be found from both of its ends: it is carried out once.
+  static func unique(_ decided: [Decided]) -> [Decided] {
+    var seen: Set<String> = []
+    return decided.filter { decision in
+      let subjects = decision.pair.subjects
+      guard seen.isDisjoint(with: subjects) else { return false }
+      seen.formUnion(subjects)
+      return true
+    }
+  }
+
+  private func count(_ agenda: Planner.Agenda, _ planner: Planner) throws(SyncError) -> Guarding.Count {
+    var count = Guarding.Count()
+    for chunk in agenda.candidates.inBatches(of: Self.chunk) {
+      let decided = try parts.store.read { reader in try chunk.compactMap { try planner.decide($0, reader) } }
+      for decision in decided { count.add(decision) }
+    }
+    return count
+  }
+
+  /// What was looked at is not looked at again until it changes.
+  private func advance(_ agenda: Planner.Agenda) throws(SyncError) {
+    try parts.store.write { transaction in
+      try transaction.setCursor(spoke.progressCursor(.erp), String(agenda.entityRevision))
+      try transaction.setCursor(spoke.progressCursor(.exchange), String(agenda.itemRevision))
+    }
+  }
+
+  /// On a first run, items that were moved out of the folder before the cache was lost stay unlinked instead of being made anew.
+  private func keepAwayFromMovedItems(_ folder: FolderID) async throws(SyncError) {
+    let elsewhere = try await exchange.stampedItems(nil, kind: spoke.kind, in: spoke.mailbox).filter {
+      $0.folder != folder && !$0.isInDeletedItems
+    }
+    guard !elsewhere.isEmpty else { return }
+    try parts.store.write { transaction in
+      for item in elsewhere {
+        let known = try transaction.reader.items(kind: spoke.kind, mailbox: spoke.mailbox, foreignID: item.foreignID)
+        let linked = try transaction.reader.link(entity: item.foreignID, kind: spoke.kind, mailbox: spoke.mailbox)
+        guard known.isEmpty, linked == nil else { continue }
+        _ = try transaction.save(
+          Link(
+            id: 0, mailbox: spoke.mailbox, kind: spoke.kind, entityID: item.foreignID, itemID: item.version.id, baseEntity: nil,
+            baseItem: nil,
+            state: .detached, origin: .erp, uid: item.foreignID.rawValue, operationID: item.operationID, moveKey: nil, syncedAt: nil))
+      }
+    }
+  }
+
+  /// The policy's category is in the mailbox's list with its colour. A failure is a warning: a retention policy may forbid it.
+  private func ensureCategory() async throws(SyncError) {
+    guard let category = spoke.policy.category, !spoke.account.isTestOnly else { return }
+    let cursor = "engine/\(spoke.mailbox.address)/category"
+    let wanted = "\(category.name)\n\(category.color)"
+    let known = try parts.store.read { try $0.cursor(cursor) }
+    guard known != wanted else { return }
+    do throws(SyncError) {
+      let wasOurs = known?.hasPrefix("\(category.name)\n") ?? false
+      _ = try await exchange.ensureCategory(category, in: spoke.mailbox, correctColor: wasOurs)
+      try parts.store.write { try $0.setCursor(cursor, wanted) }
+    } catch  where !error.stopsAccount {
+      log.write(.warning, "the category '\(category.name)' could not be noted in the mailbox's list: \(error)", spoke)
+    }
+  }
+
+  /// A changed policy, or a changed owner code or workgroup of the employee, is a reason to compare everything again.
+  func startOverIfPolicyChanged(full: Bool) throws(SyncError) {
+    let codes = (employee?.ownerCodes.sorted() ?? []) + ["/"] + (employee?.workgroups.sorted() ?? [])
+    let current = Guarding.fingerprint(["\(spoke.section)", "\(spoke.policy.category as Any)", spoke.policy.conflict.rawValue] + codes)
+    let known = try parts.store.read { try $0.cursor(spoke.policyCursor) }
+    guard full || known != current else { return }
+    try parts.store.write { transaction in
+      try transaction.setCursor(spoke.progressCursor(.erp), nil)
+      try transaction.setCursor(spoke.progressCursor(.exchange), nil)
+      try transaction.setCursor(spoke.policyCursor, current)
+    }
+  }
+
+  private func prepareTree() throws(SyncError) {
+    let color = spoke.policy.category.flatMap { CategoryColor.hexadecimal($0.color) }
+    try parts.store.write { transaction in
+      try transaction.ensureEmployee(spoke.employee.email, unixUser: spoke.employee.unixUser)
+      try transaction.ensureFolder(
+        spoke.folderName, kind: spoke.kind, employee: spoke.employee.email, displayName: spoke.folderName, color: color)
+    }
+  }
+}

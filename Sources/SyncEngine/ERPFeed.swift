@@ -1,0 +1,96 @@
+import Model
+import Store
+
+/// Reads what changed in the ERP into the store, once for all employees.
+struct ERPFeed: Sendable {
+  let parts: EngineParts
+  let log: SyncLog
+
+  /// Records asked for by id at once when deletes are confirmed.
+  static let confirmationBatch = 50
+
+  /// Reads changed records, then finds what the cursor missed and what was deleted by comparing ids and versions.
+  /// - Returns: how many records were fetched.
+  func refresh(_ kind: RecordKind, full: Bool, progress: @Sendable (Progress) -> Void) async throws(SyncError) -> Int {
+    let cursorName = "erp/\(kind.rawValue)"
+    let cursor = full ? nil : try parts.store.read { try $0.cursor(cursorName) }
+    var fetched = 0
+    var page: String?
+    repeat {
+      let answer = try await parts.erp.changes(of: kind, since: cursor, page: page)
+      let isLast = answer.nextPage == nil
+      try parts.store.write { transaction in
+        for entity in answer.entities { _ = try transaction.observe(entity, kind: kind) }
+        if isLast { try transaction.setCursor(cursorName, answer.cursor) }
+      }
+      fetched += answer.entities.count
+      page = answer.nextPage
+      progress(Progress(employee: nil, kind: kind, phase: "reading", done: fetched, total: nil))
+    } while page != nil
+    return fetched + (try await sweep(kind))
+  }
+
+  /// Compares the listing of ids and versions with what is known. A listing that failed throws; absence is confirmed record by record.
+  private func sweep(_ kind: RecordKind) async throws(SyncError) -> Int {
+    let listed = try await parts.erp.versions(of: kind)
+    let known = try parts.store.read { try $0.entityIDs(kind: kind) }
+    let missing = known.filter { listed[$0] == nil }.sorted()
+    var differing: [EntityID] = []
+    try parts.store.read { reader in
+      for (id, version) in listed {
+        let stored = try reader.entity(id, kind: kind)
+        if stored == nil || stored?.isDeleted == true || stored?.entity.version != version { differing.append(id) }
+      }
+    }
+    if listed.isEmpty && !known.isEmpty {
+      throw SyncError(
+        .malformedAnswer, "the ERP lists no \(kind.rawValue) at all though \(known.count) are known: check the rights of the sign-in user",
+        retry: .later)
+    }
+    differing.sort()
+    var fetched = 0
+    for batch in differing.inBatches(of: Self.confirmationBatch) {
+      let answers = try await parts.erp.entities(batch, kind: kind)
+      try parts.store.write { transaction in
+        for answer in answers {
+          if case .success(let entity) = answer { _ = try transaction.observe(entity, kind: kind) }
+        }
+      }
+      fetched += batch.count
+    }
+    try await confirmDeletes(missing, among: listed, kind: kind)
+    return fetched
+  }
+
+  /// A delete needs the record's own NotFound beside a found neighbour in the same reading.
+  private func confirmDeletes(_ missing: [EntityID], among listed: [EntityID: String], kind: RecordKind) async throws(SyncError) {
+    guard !missing.isEmpty else { return }
+    guard let neighbour = listed.keys.min() else { return }
+    for batch in missing.inBatches(of: Self.confirmationBatch) {
+      let answers = try await parts.erp.entities(batch + [neighbour], kind: kind)
+      guard answers.count == batch.count + 1, case .success = answers[batch.count] else {
+        log.write(
+          .warning,
+          "\(batch.count) \(kind.rawValue) are missing from the ERP's listing, but a known neighbour is not readable either: not taken for deleted"
+        )
+        continue
+      }
+      try parts.store.write { transaction in
+        for (id, answer) in zip(batch, answers) {
+          switch answer {
+          case .success(let entity): _ = try transaction.observe(entity, kind: kind)
+          case .failure(let error) where error.code == .notFound: try transaction.observeDeleted(entity: id, kind: kind)
+          case .failure: break
+          }
+        }
+      }
+    }
+  }
+}
+
+extension Array {
+  /// The elements in order, at most so many at once.
+  func inBatches(of size: Int) -> [[Element]] {
+    stride(from: 0, to: count, by: Swift.max(size, 1)).map { Array(self[$0..<Swift.min($0 + Swift.max(size, 1), count)]) }
+  }
+}

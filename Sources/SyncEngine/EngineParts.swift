@@ -1,0 +1,92 @@
+public import Model
+public import Store
+
+/// Everything outside that a cycle works with, passed in: so the same engine runs against servers, a plan's recorder, or a simulation.
+public struct EngineParts: Sendable {
+  /// The cache.
+  public var store: Store
+  /// The ERP.
+  public var erp: any ERPPort
+  /// The Exchange accounts by their configured names.
+  public var exchange: [String: any ExchangePort]
+  /// Clock, randomness, waiting.
+  public var surroundings: Surroundings
+  /// Where log lines go besides the store, e.g. standard error.
+  public var echo: @Sendable (LogEntry) -> Void
+
+  /// The parts of an engine.
+  public init(
+    store: Store, erp: any ERPPort, exchange: [String: any ExchangePort], surroundings: Surroundings,
+    echo: @escaping @Sendable (LogEntry) -> Void = { _ in }
+  ) {
+    self.store = store
+    self.erp = erp
+    self.exchange = exchange
+    self.surroundings = surroundings
+    self.echo = echo
+  }
+}
+
+/// One employee and one record type of a cycle: the spoke that is turned.
+struct Spoke: Sendable {
+  let employee: Employee
+  let policy: Policy
+  let section: Policy.Section
+  let kind: RecordKind
+  let account: ExchangeAccount
+
+  var mailbox: Mailbox { employee.mailbox }
+
+  /// How far this spoke has processed the observations of one side.
+  func progressCursor(_ side: SystemSide) -> String { "engine/\(mailbox.address)/\(kind.rawValue)/\(side.rawValue)" }
+
+  /// The policy that the links were last compared under.
+  var policyCursor: String { "engine/\(mailbox.address)/\(kind.rawValue)/policy" }
+
+  /// Set once a whole cycle has ended well: before that, everything is a first run.
+  var initialisedCursor: String { "engine/\(mailbox.address)/\(kind.rawValue)/initialised" }
+
+  /// The sync state of the folder.
+  func folderCursor(_ folder: FolderID) -> String { "exchange/\(mailbox.address)/\(kind.rawValue)/\(folder.rawValue)" }
+
+  /// The name of the record type's folder in the mount.
+  var folderName: String { policy.folderName(of: kind) }
+}
+
+/// What a cycle has done, for progress, the log and the exit code.
+public struct CycleReport: Sendable, Hashable {
+  /// Address of the employee.
+  public var employee: String
+  /// The record type.
+  public var kind: RecordKind
+  /// What was done, by name: `created-items`, `updated-entities`, …
+  public var counts: [String: Int]
+  /// Records that failed and are tried again.
+  public var failures: Int
+  /// The id of the hold that stopped the cycle.
+  public var hold: String?
+  /// The error that ended the cycle.
+  public var error: SyncError?
+
+  /// Whether the cycle ended well.
+  public var succeeded: Bool { error == nil && hold == nil }
+
+  /// Whether anything was written on either side.
+  public var wroteAnything: Bool { counts.contains { !Self.quietCounts.contains($0.key) && $0.value > 0 } }
+
+  private static let quietCounts: Set<String> = ["linked", "drifted", "left", "detached", "read-items", "read-entities"]
+}
+
+/// How far a running cycle is.
+public struct Progress: Sendable, Hashable {
+  /// Address of the employee; nil while the ERP is read for everybody.
+  public var employee: String?
+  /// The record type.
+  public var kind: RecordKind
+  /// What is being done: `reading`, `comparing`, `writing`.
+  public var phase: String
+  /// Records done.
+  public var done: Int
+  /// Records to do; nil: not known.
+  public var total: Int?
+}

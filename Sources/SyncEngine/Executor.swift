@@ -1,0 +1,214 @@
+import Model
+import Store
+
+/// One write that is due on one side for one pair.
+struct DueWrite: Sendable {
+  var pair: Pair
+  var action: Action
+  var operation: OperationID
+  /// The pair has a write due on the other side too: bases move on only when both are done.
+  var isHalf: Bool
+}
+
+/// Carries out what was decided for a chunk of pairs: intents before, outcomes after, each write alone responsible for its record.
+struct Executor: Sendable {
+  let parts: EngineParts
+  let log: SyncLog
+  let spoke: Spoke
+  let employee: ERPEmployee?
+  let exchange: any ExchangePort
+  let folder: FolderID
+  let run: String
+
+  var outcome: Outcome { Outcome(spoke: spoke) }
+
+  /// What a chunk did.
+  struct Tally: Sendable {
+    var counts: [String: Int] = [:]
+    var failures = 0
+    mutating func count(_ what: String, _ number: Int = 1) { counts[what, default: 0] += number }
+    mutating func add(_ other: Tally) {
+      counts.merge(other.counts, uniquingKeysWith: +)
+      failures += other.failures
+    }
+  }
+
+  /// Carries out every action of these pairs. Throws only for what stops the mailbox; a record that fails is counted and tried again.
+  func carryOut(_ decided: [Decided]) async throws(SyncError) -> Tally {
+    var tally = try settleLocally(decided)
+    var erpWrites: [DueWrite] = []
+    var exchangeWrites: [DueWrite] = []
+    var forks: [DueWrite] = []
+    for decision in decided {
+      let remote = decision.actions.filter(\.isRemote)
+      for action in remote {
+        let due = DueWrite(pair: decision.pair, action: action, operation: parts.surroundings.operationID(), isHalf: remote.count > 1)
+        switch action.step {
+        case .fork: forks.append(due)
+        case .createEntity, .updateEntity, .deleteEntity: erpWrites.append(due)
+        default: exchangeWrites.append(due)
+        }
+      }
+    }
+    let erp = ERPWriter(executor: self)
+    // Of a pair that both sides changed, the ERP is written first; its fresh state goes into the item's write.
+    var fresh = FreshEntities()
+    for batch in erpWrites.inBatches(of: spoke.account.updateBatch) { tally.add(try await erp.write(batch, fresh: &fresh)) }
+    let mailbox = MailboxWriter(executor: self, fresh: fresh)
+    let halvesLeft = exchangeWrites.filter { !($0.isHalf && $0.pair.entity.map { fresh.failed.contains($0.entity.id) } ?? false) }
+    for batch in halvesLeft.inBatches(of: spoke.account.updateBatch) { tally.add(try await mailbox.write(batch)) }
+    for fork in forks { tally.add(try await Forking(executor: self).fork(fork)) }
+    return tally
+  }
+
+  /// What needs no remote write.
+  private func settleLocally(_ decided: [Decided]) throws(SyncError) -> Tally {
+    let now = parts.surroundings.now()
+    var tally = Tally()
+    var notes: [(LogEntry.Level, String)] = []
+    let result = try parts.store.write { transaction in
+      var tally = Tally()
+      var notes: [(LogEntry.Level, String)] = []
+      for decision in decided {
+        let alone = !decision.actions.contains(where: \.isRemote)
+        for action in decision.actions where !action.isRemote {
+          switch action.step {
+          case .link, .acknowledge:
+            // With a remote write due as well, that write's outcome saves the link.
+            guard alone, let entity = decision.pair.entity, let item = decision.pair.item else { continue }
+            if decision.pair.link == nil { tally.count("linked") }
+            try outcome.saveLink(
+              decision.pair, entity: entity.entity, item: item.item, origin: item.item.operationID == nil ? .exchange : .erp, at: now,
+              transaction)
+          case .detach:
+            tally.count("detached")
+            notes.append((.informational, "\(decision.pair.name): no longer synchronized, both records stay (\(action.reason))"))
+            try outcome.detach(decision.pair, transaction)
+          case .dropLink: try outcome.removeLink(decision.pair, transaction)
+          case .drift: tally.count("drifted")
+          case .leave:
+            tally.count("left")
+            notes.append((.warning, "\(decision.pair.name): \(action.reason)"))
+          default: break
+          }
+        }
+      }
+      return (tally, notes)
+    }
+    tally.add(result.0)
+    notes = result.1
+    for note in notes { log.write(note.0, note.1, spoke) }
+    return tally
+  }
+
+  /// Records before any write what will be tried, and what will be overwritten.
+  func openIntents(_ writes: [DueWrite]) throws(SyncError) {
+    let now = parts.surroundings.now()
+    try parts.store.write { transaction in
+      for write in writes {
+        try transaction.open(intent(write, at: now))
+        try journal(write, at: now, transaction)
+        try transaction.markSent(write.operation)
+      }
+    }
+  }
+
+  func intent(_ write: DueWrite, at now: Timestamp) -> Intent {
+    Intent(
+      id: write.operation, run: run, mailbox: spoke.mailbox, kind: spoke.kind, side: write.action.writtenSide,
+      action: write.action.intentName,
+      link: write.pair.link?.id, entityID: write.pair.entity?.entity.id, itemID: write.pair.item?.item.version.id,
+      payload: write.action.payload,
+      sends: 0, time: now)
+  }
+
+  func journal(_ write: DueWrite, at now: Timestamp, _ transaction: StoreTransaction) throws {
+    guard !write.action.losers.isEmpty else { return }
+    try transaction.journal(
+      JournalEntry(
+        id: 0, time: now, run: run, mailbox: spoke.mailbox, kind: spoke.kind,
+        uid: write.pair.link?.uid ?? write.pair.entity?.entity.id.rawValue ?? "",
+        name: write.pair.name, entityID: write.pair.entity?.entity.id, itemID: write.pair.item?.item.version.id,
+        losers: write.action.losers,
+        rule: write.action.reason, restoredAt: nil))
+  }
+
+  /// Counts a failed record for another try. What may have been applied stays open as an intent, for the next cycle to look up.
+  func noteFailure(_ write: DueWrite, _ error: SyncError) throws(SyncError) {
+    log.write(.error, "\(write.pair.name): \(write.action.intentName) failed: \(error)", spoke)
+    let now = parts.surroundings.now()
+    try parts.store.write { transaction in
+      if !error.leavesWriteInDoubt { try transaction.close(write.operation) }
+      for subject in write.pair.subjects {
+        _ = try transaction.noteFailure(mailbox: spoke.mailbox, kind: spoke.kind, subject: subject, error: error.description, at: now)
+      }
+    }
+  }
+}
+
+/// What the ERP answered to the first halves of double writes: the second halves build on it, and are left out where it failed.
+struct FreshEntities: Sendable {
+  var written: [EntityID: Entity] = [:]
+  var failed: Set<EntityID> = []
+}
+
+extension Action {
+  /// Whether the step writes on a remote side.
+  var isRemote: Bool {
+    switch step {
+    case .createItem, .createEntity, .updateItem, .updateEntity, .deleteItem, .deleteEntity, .withdrawItem, .fork: true
+    case .link, .detach, .dropLink, .acknowledge, .drift, .leave: false
+    }
+  }
+
+  /// Whether a record disappears by it.
+  var isDelete: Bool {
+    switch step {
+    case .deleteItem, .deleteEntity, .withdrawItem: true
+    default: false
+    }
+  }
+
+  /// Whether a record comes into being by it.
+  var isCreate: Bool {
+    switch step {
+    case .createItem, .createEntity, .fork: true
+    default: false
+    }
+  }
+
+  /// The side that the step writes to.
+  var writtenSide: SystemSide {
+    switch step {
+    case .createEntity, .updateEntity, .deleteEntity: .erp
+    default: .exchange
+    }
+  }
+
+  /// The step's name in intents, plans and logs.
+  public var intentName: String {
+    switch step {
+    case .createItem, .createEntity: "create"
+    case .updateItem, .updateEntity: "update"
+    case .deleteItem, .deleteEntity: "delete"
+    case .withdrawItem: "withdraw"
+    case .link: "link"
+    case .detach: "unlink"
+    case .dropLink: "forget"
+    case .fork: "keep both"
+    case .acknowledge: "keep"
+    case .drift: "drift"
+    case .leave: "leave"
+    }
+  }
+
+  /// The values that the step writes.
+  var payload: Fields {
+    switch step {
+    case .createItem(let fields), .createEntity(let fields): fields
+    case .updateItem(let changes, _), .updateEntity(let changes, _): Fields(changes.compactMapValues { $0 })
+    case .fork(_, let entityCopy): entityCopy
+    default: Fields()
+    }
+  }
+}

@@ -1,0 +1,183 @@
+import Model
+import Store
+
+/// Reads what changed in one folder of a mailbox into the store, and explains what left it.
+struct MailboxFeed: Sendable {
+  let parts: EngineParts
+  let log: SyncLog
+  let spoke: Spoke
+  let exchange: any ExchangePort
+
+  /// Changes asked for a page: the most that EWS gives (SyncFolderItems MaxChangesReturned).
+  static let pageLimit = 512
+  /// Known neighbours asked for beside records that may be gone.
+  static let canaries = 3
+
+  /// Reads changes and contents.
+  /// - Returns: how many items were fetched.
+  func refresh(folder: FolderID, full: Bool, progress: @Sendable (Progress) -> Void) async throws(SyncError) -> Int {
+    let stored = full ? nil : try parts.store.read { try $0.cursor(spoke.folderCursor(folder)) }
+    do {
+      try await readChanges(folder, since: stored)
+    } catch  where error.code == .cursorInvalid && stored != nil {
+      log.write(.warning, "Exchange no longer knows how far this folder was read; it is read again from the start and compared", spoke)
+      try await readChanges(folder, since: nil)
+    }
+    let fetched = try await fetchContents(progress)
+    try await explainLeft(folder)
+    return fetched
+  }
+
+  private func readChanges(_ folder: FolderID, since stored: String?) async throws(SyncError) {
+    var cursor = stored
+    var isFirst = true
+    while true {
+      let page = try await exchange.changes(in: folder, of: spoke.mailbox, since: cursor, limit: Self.pageLimit)
+      let startsOver = isFirst && stored == nil
+      try parts.store.write { transaction in
+        if startsOver { try transaction.forgetItems(kind: spoke.kind, mailbox: spoke.mailbox) }
+        for change in page.changes {
+          switch change {
+          case .present(let version, let foreignID):
+            _ = try transaction.report(version, foreignID: foreignID, folder: folder, kind: spoke.kind, mailbox: spoke.mailbox)
+          case .removed(let id):
+            try transaction.reportRemoved(id, kind: spoke.kind, mailbox: spoke.mailbox)
+          }
+        }
+        if page.isLast && stored == nil {
+          for id in try transaction.unlistedItems(kind: spoke.kind, mailbox: spoke.mailbox) {
+            try transaction.reportRemoved(id, kind: spoke.kind, mailbox: spoke.mailbox)
+          }
+        }
+        // A first listing is only worth its end: a cursor in its middle would hide what was not listed.
+        if page.isLast || stored != nil { try transaction.setCursor(spoke.folderCursor(folder), page.cursor) }
+      }
+      if page.isLast { return }
+      cursor = page.cursor
+      isFirst = false
+    }
+  }
+
+  private func fetchContents(_ progress: @Sendable (Progress) -> Void) async throws(SyncError) -> Int {
+    var fetched = 0
+    var failed: Set<ItemID> = []
+    while true {
+      let limit = spoke.account.selectBatch + failed.count
+      let wanted = try parts.store.read { try $0.itemsToFetch(kind: spoke.kind, mailbox: spoke.mailbox, limit: limit) }
+        .filter { !failed.contains($0) }
+      if wanted.isEmpty { return fetched }
+      failed.formUnion(try await fetch(wanted))
+      fetched += wanted.count
+      progress(Progress(employee: spoke.mailbox.address, kind: spoke.kind, phase: "reading", done: fetched, total: nil))
+    }
+  }
+
+  /// Reads these items whole. Returns those that failed; one bad item never stops the others.
+  func fetch(_ ids: [ItemID]) async throws(SyncError) -> Set<ItemID> {
+    let answers = try await exchange.items(ids, kind: spoke.kind, in: spoke.mailbox)
+    var failed: Set<ItemID> = []
+    let now = parts.surroundings.now()
+    try parts.store.write { transaction in
+      for (id, answer) in zip(ids, answers) {
+        switch answer {
+        case .success(let item):
+          _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox)
+        case .failure(let error) where error.code == .notFound:
+          try transaction.reportRemoved(id, kind: spoke.kind, mailbox: spoke.mailbox)
+        case .failure(let error):
+          failed.insert(id)
+          _ = try transaction.noteFailure(
+            mailbox: spoke.mailbox, kind: spoke.kind, subject: Subject.item(id), error: error.description, at: now)
+        }
+      }
+    }
+    return failed
+  }
+
+  /// For items that are no longer in their folder: moved elsewhere is unlink, Deleted Items or gone is delete; each by positive evidence.
+  private func explainLeft(_ folder: FolderID) async throws(SyncError) {
+    let left = try parts.store.read { try $0.leftItems(kind: spoke.kind, mailbox: spoke.mailbox) }
+    guard !left.isEmpty else { return }
+    let links = try parts.store.read { reader in
+      try left.map { try reader.link(item: $0.item.version.id, kind: spoke.kind, mailbox: spoke.mailbox) }
+    }
+    let linked = zip(left, links).compactMap { item, link in link.map { (item: item.item, link: $0) } }
+    let unlinked = zip(left, links).filter { $0.1 == nil }.map(\.0.item.version.id)
+    // Nothing hangs on an unlinked item: it is forgotten.
+    try parts.store.write { transaction in
+      for id in unlinked { try transaction.observeDeleted(item: id, kind: spoke.kind, mailbox: spoke.mailbox) }
+    }
+    for batch in linked.inBatches(of: ERPFeed.confirmationBatch) { try await explain(batch, folder) }
+  }
+
+  private func explain(_ batch: [(item: Item, link: Link)], _ folder: FolderID) async throws(SyncError) {
+    let stamps = batch.compactMap(\.link.entityID)
+    let found = try await exchange.stampedItems(stamps, kind: spoke.kind, in: spoke.mailbox)
+    let ids = batch.map(\.item.version.id)
+    let neighbours = try parts.store.read { reader in
+      try reader.neighbours(kind: spoke.kind, mailbox: spoke.mailbox, excluding: Set(ids), limit: Self.canaries).compactMap(\.itemID)
+    }
+    let answers = try await exchange.items(ids + neighbours, kind: spoke.kind, in: spoke.mailbox)
+    let canaryAnswered = answers.dropFirst(ids.count).contains { if case .success = $0 { true } else { false } }
+    for (index, entry) in batch.enumerated() {
+      // The item's own copy elsewhere: the stamp, but not an item that another link knows.
+      let elsewhere = found.filter { $0.foreignID == entry.link.entityID && $0.version.id != entry.item.version.id }
+      try settle(entry.item, entry.link, answer: answers[index], elsewhere: elsewhere, folder: folder, canaryAnswered: canaryAnswered)
+    }
+  }
+
+  private func settle(
+    _ item: Item, _ link: Link, answer: Result<Item, SyncError>, elsewhere: [StampedItem], folder: FolderID, canaryAnswered: Bool
+  ) throws(SyncError) {
+    let (kind, mailbox) = (spoke.kind, spoke.mailbox)
+    if case .success(let current) = answer {
+      // Readable under its old id: in this folder after all, or moved without a new id.
+      try parts.store.write { transaction in
+        if current.folder == nil || current.folder == folder {
+          _ = try transaction.observe(current, kind: kind, mailbox: mailbox)
+        } else {
+          try transaction.detach(link, item: current.version.id)
+        }
+      }
+      return
+    }
+    if let back = elsewhere.first(where: { $0.folder == folder }) {
+      try parts.store.write { transaction in
+        var moved = link
+        moved.itemID = back.version.id
+        moved.baseItem?.version = nil
+        try transaction.observeDeleted(item: item.version.id, kind: kind, mailbox: mailbox)
+        _ = try transaction.save(moved)
+        _ = try transaction.report(back.version, foreignID: back.foreignID, folder: folder, kind: kind, mailbox: mailbox)
+      }
+    } else if let moved = elsewhere.first(where: { !$0.isInDeletedItems }) {
+      log.write(.informational, "an item was moved to another folder and is no longer synchronized", spoke)
+      try parts.store.write { try $0.detach(link, item: item.version.id, movedTo: moved.version.id) }
+    } else if !elsewhere.isEmpty {
+      try parts.store.write { try $0.observeDeleted(item: item.version.id, kind: kind, mailbox: mailbox) }
+    } else if case .failure(let error) = answer, error.code == .notFound {
+      if canaryAnswered {
+        try parts.store.write { try $0.observeDeleted(item: item.version.id, kind: kind, mailbox: mailbox) }
+      } else {
+        log.write(.warning, "an item is gone, but no other item of the mailbox could be read beside it: not taken for deleted yet", spoke)
+      }
+    }
+  }
+}
+
+/// The names under which failures of single records are counted.
+enum Subject {
+  static func item(_ id: ItemID) -> String { "item:\(id.rawValue)" }
+  static func entity(_ id: EntityID) -> String { "entity:\(id.rawValue)" }
+}
+
+extension StoreTransaction {
+  /// Keeps the pair as known but no longer synchronized, so that neither side is created again.
+  func detach(_ link: Link, item: ItemID, movedTo new: ItemID? = nil) throws {
+    var detached = link
+    detached.state = .detached
+    if let new { detached.itemID = new }
+    _ = try save(detached)
+    try observeDeleted(item: item, kind: link.kind, mailbox: link.mailbox)
+  }
+}

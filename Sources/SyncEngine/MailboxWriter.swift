@@ -1,0 +1,177 @@
+import Model
+import Store
+
+/// Writes to a mailbox in batches, each between its intents and its outcomes. Written items are read back: what the server made of them is the base.
+struct MailboxWriter: Sendable {
+  let executor: Executor
+  let fresh: FreshEntities
+  private var parts: EngineParts { executor.parts }
+  private var spoke: Spoke { executor.spoke }
+  private var exchange: any ExchangePort { executor.exchange }
+
+  init(executor: Executor, fresh: FreshEntities) {
+    self.executor = executor
+    self.fresh = fresh
+  }
+
+  /// Writes one batch of creates, updates and deletes.
+  func write(_ batch: [DueWrite]) async throws(SyncError) -> Executor.Tally {
+    var tally = Executor.Tally()
+    try executor.openIntents(batch)
+    var creates: [(DueWrite, NewItem)] = []
+    var updates: [(DueWrite, ItemUpdate)] = []
+    var deletes: [DueWrite] = []
+    for write in batch {
+      switch write.action.step {
+      case .createItem(let fields):
+        guard let entity = write.pair.entity else { continue }
+        creates.append((write, NewItem(fields: fields, foreignID: entity.entity.id, operationID: write.operation)))
+      case .updateItem(let changes, let result):
+        guard let item = write.pair.item, let entity = write.pair.entity else { continue }
+        let stamp = item.item.foreignID == entity.entity.id ? nil : entity.entity.id
+        updates.append((write, ItemUpdate(version: item.item.version, changes: changes, result: result, foreignID: stamp)))
+      default: deletes.append(write)
+      }
+    }
+    tally.add(try await create(creates))
+    tally.add(try await update(updates))
+    tally.add(try await delete(deletes))
+    return tally
+  }
+
+  private func create(_ creates: [(DueWrite, NewItem)]) async throws(SyncError) -> Executor.Tally {
+    guard !creates.isEmpty else { return Executor.Tally() }
+    let answers = try await send(creates.map(\.0)) { () async throws(SyncError) in
+      try await exchange.create(creates.map(\.1), kind: spoke.kind, in: executor.folder, of: spoke.mailbox)
+    }
+    return try await finish(zip(creates, answers).map { ($0.0, $1, $0.1.fields, "created-items") })
+  }
+
+  private func update(_ updates: [(DueWrite, ItemUpdate)]) async throws(SyncError) -> Executor.Tally {
+    guard !updates.isEmpty else { return Executor.Tally() }
+    let answers = try await send(updates.map(\.0)) { () async throws(SyncError) in
+      try await exchange.update(updates.map(\.1), kind: spoke.kind, in: spoke.mailbox)
+    }
+    return try await finish(zip(updates, answers).map { ($0.0, $1, $0.1.result, "updated-items") })
+  }
+
+  private func delete(_ deletes: [DueWrite]) async throws(SyncError) -> Executor.Tally {
+    guard !deletes.isEmpty else { return Executor.Tally() }
+    var tally = Executor.Tally()
+    let ids = deletes.compactMap { $0.pair.item?.item.version.id }
+    let answers = try await send(deletes) { () async throws(SyncError) in
+      try await exchange.moveToDeletedItems(ids, kind: spoke.kind, in: spoke.mailbox)
+    }
+    for (write, answer) in zip(deletes, answers) {
+      if case .failure(let error) = answer, error.code != .notFound {
+        try executor.noteFailure(write, error)
+        tally.failures += 1
+        continue
+      }
+      if case .withdrawItem = write.action.step { tally.count("withdrawn-items") } else { tally.count("deleted-items") }
+      try parts.store.write { transaction in
+        if let id = write.pair.item?.item.version.id { try transaction.observeDeleted(item: id, kind: spoke.kind, mailbox: spoke.mailbox) }
+        try executor.outcome.removeLink(write.pair, transaction)
+        try transaction.close(write.operation)
+      }
+    }
+    return tally
+  }
+
+  /// One request for a batch. When the whole request failed without doubt, its intents are closed; in doubt they stay for the look-up.
+  private func send<Answer>(
+    _ writes: [DueWrite], _ request: () async throws(SyncError) -> [Answer]
+  ) async throws(SyncError) -> [Answer] {
+    do throws(SyncError) {
+      let answers = try await request()
+      guard answers.count == writes.count else {
+        throw SyncError(.malformedAnswer, "Exchange answered \(answers.count) of \(writes.count) writes to \(spoke.mailbox.address)")
+      }
+      return answers
+    } catch {
+      if !error.leavesWriteInDoubt {
+        try parts.store.write { transaction in for write in writes { try transaction.close(write.operation) } }
+      }
+      throw error
+    }
+  }
+
+  /// Reads the written items back and saves links and files.
+  private func finish(
+    _ results: [(write: DueWrite, answer: Result<ItemVersion, SyncError>, sent: Fields, count: String)]
+  ) async throws(SyncError) -> Executor.Tally {
+    var tally = Executor.Tally()
+    var written: [(write: DueWrite, version: ItemVersion, sent: Fields)] = []
+    var stale: [ItemID] = []
+    for result in results {
+      switch result.answer {
+      case .success(let version):
+        written.append((result.write, version, result.sent))
+        tally.count(result.count)
+      case .failure(let error):
+        try executor.noteFailure(result.write, error)
+        tally.failures += 1
+        if error.code == .staleVersion || error.code == .notFound, let id = result.write.pair.item?.item.version.id { stale.append(id) }
+      }
+    }
+    if !stale.isEmpty {
+      let feed = MailboxFeed(parts: parts, log: executor.log, spoke: spoke, exchange: exchange)
+      _ = try await feed.fetch(stale)
+    }
+    guard !written.isEmpty else { return tally }
+    let read = try await exchange.items(written.map(\.version.id), kind: spoke.kind, in: spoke.mailbox)
+    let now = parts.surroundings.now()
+    try parts.store.write { transaction in
+      for (entry, answer) in zip(written, read) { try save(entry, answer, at: now, transaction) }
+    }
+    return tally
+  }
+
+  private func save(
+    _ entry: (write: DueWrite, version: ItemVersion, sent: Fields), _ answer: Result<Item, SyncError>, at now: Timestamp,
+    _ transaction: StoreTransaction
+  ) throws {
+    guard let stored = entry.write.pair.entity else { return }
+    let entity = fresh.written[stored.entity.id] ?? stored.entity
+    // Where it could not be read back, what was sent is what is known, and the version is left unknown.
+    var item = Item(
+      version: entry.version, folder: executor.folder, fields: entry.sent, foreignID: entity.id, operationID: entry.write.operation,
+      modified: now)
+    var base = Base(fields: entry.sent, version: nil)
+    if case .success(let current) = answer {
+      item = current
+      if current.version.changeKey == entry.version.changeKey { base = Base(fields: current.fields, version: entry.version.changeKey) }
+    }
+    _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox)
+    try executor.outcome.saveLink(
+      entry.write.pair, entity: entity, item: item, baseItem: base, operation: item.operationID, origin: .erp, at: now, transaction)
+    try transaction.close(entry.write.operation)
+  }
+
+  /// Marks items with the id of the entity made from them, then closes the intents of those creations.
+  func stamp(_ created: [(write: DueWrite, entity: Entity)]) async throws(SyncError) {
+    let marked = created.compactMap { entry in entry.write.pair.item.map { (entry.write, entry.entity, $0.item) } }
+    guard !marked.isEmpty else { return }
+    let updates = marked.map { ItemUpdate(version: $0.2.version, changes: [:], result: $0.2.fields, foreignID: $0.1.id) }
+    let answers = try await exchange.update(updates, kind: spoke.kind, in: spoke.mailbox)
+    for (entry, answer) in zip(marked, answers) {
+      switch answer {
+      case .success(let version):
+        try parts.store.write { transaction in
+          var item = entry.2
+          item.version = version
+          item.foreignID = entry.1.id
+          _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox)
+          if var link = try transaction.reader.link(item: version.id, kind: spoke.kind, mailbox: spoke.mailbox) {
+            link.baseItem?.version = version.changeKey
+            _ = try transaction.save(link)
+          }
+          try transaction.close(entry.0.operation)
+        }
+      case .failure(let error):
+        // The intent stays open: the next cycle marks the item.
+        executor.log.write(.warning, "\(entry.0.pair.name): the new record's id could not be noted on the item yet: \(error)", spoke)
+      }
+    }
+  }
+}

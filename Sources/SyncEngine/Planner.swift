@@ -1,0 +1,219 @@
+import Model
+import Reconcile
+import Store
+
+/// Two records that belong together, or one that has no partner yet.
+struct Pair: Sendable {
+  var link: Link?
+  var entity: StoredEntity?
+  var item: StoredItem?
+  /// Found by foreign id or by e-mail, not linked yet.
+  var isMatched = false
+  /// Why nothing may be done, where the rule lies outside the reconciler: an ambiguous match, a stamp without partner.
+  var obstacle: String?
+
+  /// What the record is called, for people.
+  var name: String {
+    let fields = item?.item.fields ?? entity?.entity.fields ?? link?.baseItem?.fields ?? Fields()
+    return recordName(fields)
+  }
+
+  /// The names under which failures of this pair are counted.
+  var subjects: [String] {
+    [(item?.item.version.id ?? link?.itemID).map(Subject.item), (entity?.entity.id ?? link?.entityID).map(Subject.entity)].compactMap { $0 }
+  }
+}
+
+/// A pair with what the reconciler wants done with it.
+struct Decided: Sendable {
+  var pair: Pair
+  var actions: [Action]
+}
+
+/// What has to be looked at in one cycle, by identity only, so that a first run over a large mailbox stays small in memory.
+enum Candidate: Sendable, Hashable {
+  case link(Int64)
+  case entity(EntityID)
+  case item(ItemID)
+}
+
+/// Finds what changed since the last cycle and asks the reconciler about each. Reads the store; writes nothing.
+struct Planner: Sendable {
+  let parts: EngineParts
+  let spoke: Spoke
+  let employee: ERPEmployee?
+  let exchange: any ExchangePort
+  let isRebuild: Bool
+  let today: CivilDate
+
+  /// Observations read from the store at once.
+  static let page = 500
+
+  /// Candidates and the revisions that they cover.
+  struct Agenda: Sendable {
+    var candidates: [Candidate] = []
+    var entityRevision: Int64 = 0
+    var itemRevision: Int64 = 0
+  }
+
+  /// What is to be looked at: everything observed since the last cycle, and failures whose pause is over.
+  /// - Parameter entitiesOnly: only what other mailboxes brought into the ERP in this round.
+  func agenda(entitiesOnly: Bool = false) throws(SyncError) -> Agenda {
+    try parts.store.read { reader in
+      var agenda = Agenda()
+      var seen: Set<Candidate> = []
+      func add(_ candidate: Candidate) { if seen.insert(candidate).inserted { agenda.candidates.append(candidate) } }
+      agenda.itemRevision = Int64(try reader.cursor(spoke.progressCursor(.exchange)) ?? "") ?? 0
+      while true {
+        let page = try reader.items(kind: spoke.kind, mailbox: spoke.mailbox, after: agenda.itemRevision, limit: Self.page)
+        for stored in page {
+          agenda.itemRevision = stored.revision
+          let link = try reader.link(item: stored.item.version.id, kind: spoke.kind, mailbox: spoke.mailbox)
+          if let link { add(.link(link.id)) } else if stored.presence == .present { add(.item(stored.item.version.id)) }
+        }
+        if page.count < Self.page { break }
+      }
+      agenda.entityRevision = Int64(try reader.cursor(spoke.progressCursor(.erp)) ?? "") ?? 0
+      while true {
+        let page = try reader.entities(kind: spoke.kind, after: agenda.entityRevision, limit: Self.page)
+        for stored in page {
+          agenda.entityRevision = stored.revision
+          let link = try reader.link(entity: stored.entity.id, kind: spoke.kind, mailbox: spoke.mailbox)
+          if let link { add(.link(link.id)) } else if !stored.isDeleted { add(.entity(stored.entity.id)) }
+        }
+        if page.count < Self.page { break }
+      }
+      for retry in try reader.retries(mailbox: spoke.mailbox, kind: spoke.kind, dueAt: parts.surroundings.now()) {
+        try candidate(for: retry.subject, reader).map(add)
+      }
+      return agenda
+    }
+  }
+
+  private func candidate(for subject: String, _ reader: StoreReader) throws -> Candidate? {
+    let parts = subject.split(separator: ":", maxSplits: 1)
+    guard parts.count == 2 else { return nil }
+    if parts[0] == "item" {
+      let id = ItemID(rawValue: String(parts[1]))
+      return try reader.link(item: id, kind: spoke.kind, mailbox: spoke.mailbox).map { .link($0.id) } ?? .item(id)
+    }
+    let id = EntityID(rawValue: String(parts[1]))
+    return try reader.link(entity: id, kind: spoke.kind, mailbox: spoke.mailbox).map { .link($0.id) } ?? .entity(id)
+  }
+
+  /// Decides about one candidate, as the store stands now. nil: nothing is left to decide.
+  func decide(_ candidate: Candidate, _ reader: StoreReader) throws -> Decided? {
+    guard let pair = try pair(candidate, reader) else { return nil }
+    if let obstacle = pair.obstacle { return Decided(pair: pair, actions: [Action(.leave, reason: obstacle)]) }
+    let input = ReconcileInput(
+      policy: spoke.policy, kind: spoke.kind, erpSupport: parts.erp.support(for: spoke.kind),
+      exchangeSupport: exchange.support(for: spoke.kind),
+      link: pair.link.map { LinkBases(baseEntity: $0.baseEntity, baseItem: $0.baseItem, isDetached: $0.state == .detached) },
+      entity: observed(pair.entity), item: observed(pair.item),
+      entityIsInScope: pair.entity.map { Scope.entity($0.entity, policy: spoke.policy, kind: spoke.kind, employee: employee) } ?? false,
+      itemIsInScope: pair.item.map {
+        Scope.item(
+          $0.item, policy: spoke.policy, kind: spoke.kind, isInPolicyFolder: spoke.section.folder != nil, isLinked: pair.link != nil)
+      } ?? false,
+      isRebuild: isRebuild, isMatched: pair.isMatched, today: today)
+    return Decided(pair: pair, actions: reconcile(input))
+  }
+
+  private func observed(_ stored: StoredEntity?) -> Observed<Entity> {
+    guard let stored else { return .none }
+    return stored.isDeleted ? .deleted : .present(stored.entity)
+  }
+
+  private func observed(_ stored: StoredItem?) -> Observed<Item> {
+    guard let stored else { return .none }
+    return stored.presence == .deleted ? .deleted : .present(stored.item)
+  }
+
+  private func pair(_ candidate: Candidate, _ reader: StoreReader) throws -> Pair? {
+    switch candidate {
+    case .link(let id): try reader.link(id: id).flatMap { try linkedPair($0, reader) }
+    case .entity(let id): try entityPair(id, reader)
+    case .item(let id): try itemPair(id, reader)
+    }
+  }
+
+  private func linkedPair(_ link: Link, _ reader: StoreReader) throws -> Pair? {
+    let entity = try link.entityID.flatMap { try reader.entity($0, kind: spoke.kind) }
+    let item = try link.itemID.flatMap { try reader.item($0, kind: spoke.kind, mailbox: spoke.mailbox) }
+    // An item that left its folder and is not explained yet is no evidence of anything.
+    if item?.presence == .left { return nil }
+    // Neither is a side that was never read again after its contents were lost.
+    if link.state == .linked, entity == nil || item == nil { return nil }
+    return Pair(link: link, entity: entity, item: item)
+  }
+
+  private func entityPair(_ id: EntityID, _ reader: StoreReader) throws -> Pair? {
+    guard let entity = try reader.entity(id, kind: spoke.kind), !entity.isDeleted else { return nil }
+    if let link = try reader.link(entity: id, kind: spoke.kind, mailbox: spoke.mailbox) { return try linkedPair(link, reader) }
+    let stamped = try unlinked(reader.items(kind: spoke.kind, mailbox: spoke.mailbox, foreignID: id), reader)
+    if let item = stamped.first { return Pair(entity: entity, item: item, isMatched: true) }
+    guard spoke.section.mergeByEmail, let email = entity.entity.fields.text(.email1) else { return Pair(entity: entity) }
+    let byEmail = try unlinked(reader.items(kind: spoke.kind, mailbox: spoke.mailbox, email: email.lowercased()), reader)
+      .filter { $0.item.foreignID == nil && isAcceptable($0.item) }
+    // The rule is about the item: a contact whose match is not unique is exported like any other.
+    let sameAddress = try reader.entities(kind: spoke.kind, email: email.lowercased())
+    guard case .unique = matchByEmail(entities: sameAddress.map(\.entity), items: byEmail.map(\.item)) else { return Pair(entity: entity) }
+    return Pair(entity: entity, item: byEmail.first, isMatched: true)
+  }
+
+  private func itemPair(_ id: ItemID, _ reader: StoreReader) throws -> Pair? {
+    guard let item = try reader.item(id, kind: spoke.kind, mailbox: spoke.mailbox), item.presence == .present else { return nil }
+    if let link = try reader.link(item: id, kind: spoke.kind, mailbox: spoke.mailbox) { return try linkedPair(link, reader) }
+    if let stamp = item.item.foreignID {
+      guard let entity = try reader.entity(stamp, kind: spoke.kind), !entity.isDeleted else {
+        return Pair(item: item, obstacle: "the item names a record that the ERP does not have: left as it is")
+      }
+      guard let link = try reader.link(entity: stamp, kind: spoke.kind, mailbox: spoke.mailbox) else {
+        return Pair(entity: entity, item: item, isMatched: true)
+      }
+      return try restamped(item, link, reader)
+    }
+    guard spoke.section.mergeByEmail, let email = item.item.fields.text(.email1), isAcceptable(item.item) else { return Pair(item: item) }
+    let entities = try reader.entities(kind: spoke.kind, email: email.lowercased())
+    if entities.isEmpty { return Pair(item: item) }
+    let items = try unlinked(reader.items(kind: spoke.kind, mailbox: spoke.mailbox, email: email.lowercased()), reader)
+      .filter { $0.item.foreignID == nil && isAcceptable($0.item) }
+    switch matchByEmail(entities: entities.map(\.entity), items: items.map(\.item)) {
+    case .none: return Pair(item: item)
+    case .ambiguous(let count):
+      return Pair(item: item, obstacle: "\(count) records share this item's address: nothing is guessed, left as it is")
+    case .unique:
+      guard let entity = entities.first, try reader.link(entity: entity.entity.id, kind: spoke.kind, mailbox: spoke.mailbox) == nil else {
+        return Pair(item: item, obstacle: "the contact with this item's address is linked to another item already: left as it is")
+      }
+      return Pair(entity: entity, item: item, isMatched: true)
+    }
+  }
+
+  /// A second item with the stamp of a linked record: the linked one come back under a new id, or a user's copy, which is left alone.
+  private func restamped(_ item: StoredItem, _ link: Link, _ reader: StoreReader) throws -> Pair? {
+    let linkedItem = try link.itemID.flatMap { try reader.item($0, kind: spoke.kind, mailbox: spoke.mailbox) }
+    guard link.state == .linked, linkedItem?.presence == .deleted else { return nil }
+    var repointed = link
+    repointed.itemID = item.item.version.id
+    return Pair(link: repointed, entity: try link.entityID.flatMap { try reader.entity($0, kind: spoke.kind) }, item: item)
+  }
+
+  private func isAcceptable(_ item: Item) -> Bool {
+    Scope.item(item, policy: spoke.policy, kind: spoke.kind, isInPolicyFolder: spoke.section.folder != nil, isLinked: false)
+  }
+
+  private func unlinked(_ items: [StoredItem], _ reader: StoreReader) throws -> [StoredItem] {
+    try items.filter {
+      try $0.presence == .present && reader.link(item: $0.item.version.id, kind: spoke.kind, mailbox: spoke.mailbox) == nil
+    }
+  }
+}
+
+/// What a record is called, for people: its name or subject, its company, its address.
+func recordName(_ fields: Fields) -> String {
+  if let subject = fields.text(.subject) { return subject }
+  let name = [Field.givenName, .middleName, .familyName].compactMap { fields.text($0) }.joined(separator: " ")
+  return [name, fields.text(.displayName), fields.text(.company), fields.text(.email1)].compactMap { $0 }.first { !$0.isEmpty }
+    ?? "(no name)"
+}

@@ -1,0 +1,138 @@
+import Model
+import Store
+
+/// Looks up on the remote what open intents brought about, before anything is tried again.
+struct Recovery: Sendable {
+  let executor: Executor
+  private var parts: EngineParts { executor.parts }
+  private var spoke: Spoke { executor.spoke }
+  private var exchange: any ExchangePort { executor.exchange }
+
+  init(executor: Executor) { self.executor = executor }
+
+  /// Settles every open intent of this spoke. Throws when a side cannot be asked: then nothing else may be tried either.
+  func settleOpenIntents() async throws(SyncError) {
+    let open = try parts.store.read { try $0.openIntents(mailbox: spoke.mailbox) }.filter { $0.kind == spoke.kind }
+    guard !open.isEmpty else { return }
+    executor.log.write(.informational, "\(open.count) writes of an interrupted cycle are looked up", spoke)
+    let creates = open.filter { $0.side == .exchange && ($0.action == "create" || $0.action == Forking.action) }
+    if !creates.isEmpty {
+      let stamped = try await exchange.stampedItems(Array(Set(creates.compactMap(\.entityID))), kind: spoke.kind, in: spoke.mailbox)
+      for intent in creates { try await settleItemCreate(intent, stamped) }
+    }
+    for intent in open where intent.side == .exchange && (intent.action == "delete" || intent.action == "withdraw") {
+      try await settleItemDelete(intent)
+    }
+    for intent in open where intent.side == .exchange && intent.action == "update" { try await settleItemUpdate(intent) }
+    for intent in open where intent.side == .erp { try await settleERP(intent) }
+  }
+
+  private func settleItemCreate(_ intent: Intent, _ stamped: [StampedItem]) async throws(SyncError) {
+    let made = stamped.first { $0.operationID == intent.id && !$0.isInDeletedItems }
+    let known = try parts.store.read { reader in
+      (
+        try intent.entityID.flatMap { try reader.entity($0, kind: spoke.kind) },
+        try intent.entityID.flatMap { try reader.link(entity: $0, kind: spoke.kind, mailbox: spoke.mailbox) }
+      )
+    }
+    guard let entity = known.0, !entity.isDeleted else { return try close(intent) }
+    if let made, known.1 == nil {
+      if intent.action == Forking.action { return try await Forking(executor: executor).adopt(made.version, for: entity.entity, intent) }
+      return try await adopt(made, entity.entity, intent)
+    }
+    if made == nil, known.1 == nil, intent.action == Forking.action {
+      return try await Forking(executor: executor).copyToExchange(intent, entity: entity.entity)
+    }
+    try close(intent)
+  }
+
+  private func adopt(_ made: StampedItem, _ entity: Entity, _ intent: Intent) async throws(SyncError) {
+    let read = try await exchange.items([made.version.id], kind: spoke.kind, in: spoke.mailbox)
+    guard case .success(let item)? = read.first else { return }
+    let now = parts.surroundings.now()
+    try parts.store.write { transaction in
+      _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox)
+      // What was sent is what both sides agreed on; if the entity moved on since, the next comparison sees it.
+      try executor.outcome.saveLink(
+        Pair(), entity: entity, item: item,
+        baseEntity: Base(fields: intent.payload.restricted(to: parts.erp.support(for: spoke.kind).fields), version: nil),
+        baseItem: Base(fields: item.fields, version: item.version.changeKey), operation: intent.id, origin: .erp, at: now, transaction)
+      try transaction.close(intent.id)
+    }
+  }
+
+  private func settleItemUpdate(_ intent: Intent) async throws(SyncError) {
+    guard let id = intent.itemID else { return try close(intent) }
+    let read = try await exchange.items([id], kind: spoke.kind, in: spoke.mailbox)
+    guard case .success(let item)? = read.first else { return try close(intent) }
+    try parts.store.write { transaction in
+      _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox)
+      if var link = try transaction.reader.link(item: id, kind: spoke.kind, mailbox: spoke.mailbox), var base = link.baseItem?.fields {
+        for field in intent.payload.names where item.fields.same(field, in: intent.payload) { base[field] = item.fields[field] }
+        link.baseItem = Base(fields: base, version: nil)
+        _ = try transaction.save(link)
+      }
+      try transaction.close(intent.id)
+    }
+  }
+
+  /// An item that is gone from its place by our own hand: the pair is forgotten, so that its absence is not taken for a user's delete.
+  private func settleItemDelete(_ intent: Intent) async throws(SyncError) {
+    guard let id = intent.itemID else { return try close(intent) }
+    let read = try await exchange.items([id], kind: spoke.kind, in: spoke.mailbox)
+    try parts.store.write { transaction in
+      if case .failure(let error)? = read.first, error.code == .notFound,
+        let link = try transaction.reader.link(item: id, kind: spoke.kind, mailbox: spoke.mailbox)
+      {
+        try transaction.observeDeleted(item: id, kind: spoke.kind, mailbox: spoke.mailbox)
+        try executor.outcome.removeLink(Pair(link: link), transaction)
+      }
+      try transaction.close(intent.id)
+    }
+  }
+
+  private func settleERP(_ intent: Intent) async throws(SyncError) {
+    switch intent.action {
+    case "create", Forking.action: try await settleEntityCreate(intent)
+    case "update": try await settleEntityUpdate(intent)
+    default:
+      if let id = intent.entityID, case .failure(let error)? = try await parts.erp.entities([id], kind: spoke.kind).first,
+        error.code == .notFound
+      {
+        try parts.store.write { try $0.observeDeleted(entity: id, kind: spoke.kind) }
+      }
+      try close(intent)
+    }
+  }
+
+  private func settleEntityCreate(_ intent: Intent) async throws(SyncError) {
+    let item = try intent.itemID.flatMap { id throws(SyncError) in
+      try parts.store.read { try $0.item(id, kind: spoke.kind, mailbox: spoke.mailbox) }
+    }
+    let made = try await parts.erp.created(by: intent.id, like: intent.payload, kind: spoke.kind).first
+    guard let item, item.presence == .present else {
+      if let made { try parts.store.write { _ = try $0.observe(made, kind: spoke.kind) } }
+      return try close(intent)
+    }
+    if let made { return try await Forking(executor: executor).adopt(made, for: item.item, intent) }
+    if intent.action == Forking.action { return try await Forking(executor: executor).copyToERP(intent, item: item.item) }
+    try close(intent)
+  }
+
+  private func settleEntityUpdate(_ intent: Intent) async throws(SyncError) {
+    guard let id = intent.entityID, case .success(let entity)? = try await parts.erp.entities([id], kind: spoke.kind).first else {
+      return try close(intent)
+    }
+    try parts.store.write { transaction in
+      _ = try transaction.observe(entity, kind: spoke.kind)
+      if var link = try transaction.reader.link(entity: id, kind: spoke.kind, mailbox: spoke.mailbox), var base = link.baseEntity?.fields {
+        for field in intent.payload.names where entity.fields.same(field, in: intent.payload) { base[field] = entity.fields[field] }
+        link.baseEntity = Base(fields: base, version: nil)
+        _ = try transaction.save(link)
+      }
+      try transaction.close(intent.id)
+    }
+  }
+
+  private func close(_ intent: Intent) throws(SyncError) { try parts.store.write { try $0.close(intent.id) } }
+}

@@ -1,0 +1,116 @@
+public import Model
+public import Store
+
+/// Runs cycles over employees and record types: the ERP is read once a round, then each mailbox is turned.
+public struct SyncEngine: Sendable {
+  /// The configuration in force.
+  public let settings: Settings
+  private let parts: EngineParts
+  private let log: SyncLog
+
+  /// Rounds in which one mailbox's changes are carried on to the others.
+  static let roundLimit = 3
+
+  /// An engine for a configuration.
+  public init(settings: Settings, parts: EngineParts) {
+    self.settings = settings
+    self.parts = parts
+    self.log = SyncLog(parts: parts)
+  }
+
+  /// The spokes of some employees and types: those whose employee, account and policy take part.
+  /// - Throws: `configuration` when an employee has no policy or account; `notFound` for an unknown address.
+  func spokes(employees: [String]?, kinds: Set<RecordKind>?) throws(SyncError) -> [Spoke] {
+    var result: [Spoke] = []
+    for employee in settings.employees where employees?.contains(employee.email) ?? employee.isSynchronized {
+      guard let account = settings.accounts.first(where: { $0.name == employee.account }), account.isActive else { continue }
+      guard let policy = settings.policies.first(where: { $0.name == employee.policy }) else { continue }
+      for kind in RecordKind.allCases where kinds?.contains(kind) ?? true {
+        guard let section = policy.sections[kind], Self.synchronizedKinds.contains(kind) else { continue }
+        result.append(Spoke(employee: employee, policy: policy, section: section, kind: kind, account: account))
+      }
+    }
+    return result
+  }
+
+  /// The record types that this version synchronizes; sections of others are read, checked and left alone.
+  public static let synchronizedKinds: Set<RecordKind> = [.contacts]
+
+  /// Synchronizes now.
+  /// - Parameters:
+  ///   - employees: addresses; nil: all whose synchronization is on.
+  ///   - kinds: record types; nil: all of the policy.
+  ///   - full: forget the cursors and compare everything.
+  /// - Returns: one report an employee and type. A failure of the ERP fails every report.
+  public func synchronize(
+    employees: [String]?, kinds: Set<RecordKind>?, full: Bool, progress: @Sendable (Progress) -> Void = { _ in }
+  ) async throws(SyncError) -> [CycleReport] {
+    let spokes = try spokes(employees: employees, kinds: kinds)
+    guard !spokes.isEmpty else { return [] }
+    var people: [ERPEmployee] = []
+    do throws(SyncError) {
+      people = try await parts.erp.employees()
+      for kind in Set(spokes.map(\.kind)).sorted() {
+        _ = try await ERPFeed(parts: parts, log: log).refresh(kind, full: full, progress: progress)
+      }
+    } catch {
+      log.write(.error, "the ERP could not be read: \(error)")
+      return spokes.map { CycleReport(employee: $0.employee.email, kind: $0.kind, counts: [:], failures: 0, hold: nil, error: error) }
+    }
+    var reports: [CycleReport] = []
+    for spoke in spokes {
+      reports.append(await cycle(spoke, people).run(full: full, progress: progress))
+      if Task.isCancelled { break }
+    }
+    await carryOn(spokes, people, &reports, progress)
+    return reports
+  }
+
+  /// What one mailbox brought into the ERP reaches the mailboxes that were turned before it in the same round.
+  private func carryOn(_ spokes: [Spoke], _ people: [ERPEmployee], _ reports: inout [CycleReport], _ progress: @Sendable (Progress) -> Void)
+    async
+  {
+    for _ in 1..<Self.roundLimit {
+      var isDone = true
+      for (index, spoke) in spokes.enumerated() where index < reports.count && reports[index].succeeded {
+        if Task.isCancelled || !isBehind(spoke) { continue }
+        let more = await cycle(spoke, people).run(full: false, entitiesOnly: true, progress: progress)
+        reports[index].counts.merge(more.counts, uniquingKeysWith: +)
+        reports[index].failures += more.failures
+        reports[index].error = more.error
+        reports[index].hold = more.hold
+        if more.wroteAnything { isDone = false }
+      }
+      if isDone { return }
+    }
+  }
+
+  private func isBehind(_ spoke: Spoke) -> Bool {
+    do {
+      return try parts.store.read { reader in
+        let done = Int64(try reader.cursor(spoke.progressCursor(.erp)) ?? "") ?? 0
+        return try reader.lastEntityRevision(kind: spoke.kind) > done
+      }
+    } catch {
+      log.write(.error, "the cache could not be read: \(error)", spoke)
+      return false
+    }
+  }
+
+  private func cycle(_ spoke: Spoke, _ people: [ERPEmployee]) -> Cycle {
+    Cycle(
+      parts: parts, log: log, guards: settings.guards, spoke: spoke, employee: people.first { $0.id == spoke.employee.id },
+      exchange: parts.exchange[spoke.account.name] ?? MissingAccount(name: spoke.account.name))
+  }
+
+  /// What a cycle would do, without writing anywhere but the given store, which is a copy.
+  /// - Returns: one line a step, in the order of employees and types.
+  public func plan(employees: [String]?, kinds: Set<RecordKind>?) async throws(SyncError) -> [PlanLine] {
+    let spokes = try spokes(employees: employees, kinds: kinds)
+    let people = try await parts.erp.employees()
+    for kind in Set(spokes.map(\.kind)).sorted() { _ = try await ERPFeed(parts: parts, log: log).refresh(kind, full: false) { _ in } }
+    var lines: [PlanLine] = []
+    for spoke in spokes { lines += try await Planning(parts: parts, log: log, cycle: cycle(spoke, people)).lines() }
+    return lines
+  }
+}
