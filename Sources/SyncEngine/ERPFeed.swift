@@ -16,12 +16,16 @@ struct ERPFeed: Sendable {
     let cursor = full ? nil : try parts.store.read { try $0.cursor(cursorName) }
     var fetched = 0
     var page: String?
+    var latest = cursor ?? ""
     repeat {
       let answer = try await parts.erp.changes(of: kind, since: cursor, page: page)
       let isLast = answer.nextPage == nil
+      // Pages come in no order: the cursor is the latest of all, stored once all are.
+      latest = max(latest, answer.cursor)
+      let reached = latest
       try parts.store.write { transaction in
         for entity in answer.entities { _ = try transaction.observe(entity, kind: kind) }
-        if isLast { try transaction.setCursor(cursorName, answer.cursor) }
+        if isLast { try transaction.setCursor(cursorName, reached) }
       }
       fetched += answer.entities.count
       page = answer.nextPage

@@ -1,0 +1,191 @@
+import Foundation
+public import Model
+public import Transport
+
+/// The ERP over Acumatica's contract-based REST API (endpoint Default, 24.200.001 and its neighbours).
+public struct AcumaticaClient: ERPPort {
+  private let session: ERPSession
+  private let isReadOnly: Bool
+
+  /// Records of a page with contents.
+  static let pageSize = 500
+  /// Records of a page that lists ids and versions only.
+  static let versionPageSize = 5000
+
+  /// A client; nothing is sent before the first call.
+  /// - Parameters:
+  ///   - password: the secret of `settings.authentication`, resolved.
+  ///   - isReadOnly: refuse every write, as the last line of defence of a plan.
+  public init(settings: ERPSettings, password: String, transport: any HTTPTransport, surroundings: Surroundings, isReadOnly: Bool = false) {
+    session = ERPSession(settings: settings, password: password, transport: transport, surroundings: surroundings)
+    self.isReadOnly = isReadOnly
+  }
+
+  /// See `ERPPort`.
+  public func changes(of kind: RecordKind, since cursor: String?, page: String?) async throws(SyncError) -> EntityChangePage {
+    try supported(kind)
+    let skip = page.flatMap(Int.init) ?? 0
+    var query = [("$select", ContactMapping.selected.joined(separator: ",")), ("$expand", "Address")]
+    if let cursor, !cursor.isEmpty { query.append(("$filter", "LastModifiedDateTime gt datetimeoffset'\(cursor)'")) }
+    query += [("$top", String(Self.pageSize)), ("$skip", String(skip))]
+    let records = try await list("Contact", query)
+    let entities = records.compactMap(ContactMapping.entity)
+    // The server's own times are the cursor, never this machine's clock. Pages of one reading share the filter, so the latest is kept aside.
+    let latest = entities.compactMap(\.modified).max().map(\.iso8601Milliseconds) ?? ""
+    let isLast = records.count < Self.pageSize
+    return EntityChangePage(
+      entities: entities, nextPage: isLast ? nil : String(skip + records.count), cursor: max(latest, cursor ?? ""))
+  }
+
+  /// See `ERPPort`.
+  public func versions(of kind: RecordKind) async throws(SyncError) -> [EntityID: String] {
+    try supported(kind)
+    var result: [EntityID: String] = [:]
+    var skip = 0
+    while true {
+      let records = try await list(
+        "Contact", [("$select", "NoteID,LastModifiedDateTime"), ("$top", String(Self.versionPageSize)), ("$skip", String(skip))])
+      for record in records {
+        guard let id = record.text("NoteID") ?? record.id, let version = record.text("LastModifiedDateTime") else {
+          throw SyncError(.malformedAnswer, "the ERP's listing of contacts has a record without id or LastModifiedDateTime")
+        }
+        result[EntityID(rawValue: id)] = Timestamp(iso8601: version)?.iso8601Milliseconds ?? version
+      }
+      if records.count < Self.versionPageSize { return result }
+      skip += records.count
+    }
+  }
+
+  /// See `ERPPort`.
+  public func entities(_ ids: [EntityID], kind: RecordKind) async throws(SyncError) -> [Result<Entity, SyncError>] {
+    try supported(kind)
+    var results: [Result<Entity, SyncError>] = []
+    for id in ids {
+      do throws(SyncError) {
+        results.append(.success(try mapped(try await record(id))))
+      } catch {
+        if error.stopsAccount { throw error }
+        results.append(.failure(error))
+      }
+    }
+    return results
+  }
+
+  /// See `ERPPort`.
+  public func create(_ entity: NewEntity, kind: RecordKind) async throws(SyncError) -> Entity {
+    try writable(kind)
+    return try mapped(try await put(ContactMapping.creation(entity), condition: (name: "If-None-Match", value: "*")))
+  }
+
+  /// See `ERPPort`.
+  public func update(_ update: EntityUpdate, kind: RecordKind) async throws(SyncError) -> Entity {
+    try writable(kind)
+    let current = try await record(update.id)
+    let before = try mapped(current)
+    guard before.version == update.version else {
+      throw SyncError(.staleVersion, "contact \(before.key) was changed in the ERP since it was read; it is read and compared again")
+    }
+    return try mapped(try await put(ContactMapping.change(update, current: current), condition: (name: "If-Match", value: "*")))
+  }
+
+  /// See `ERPPort`.
+  public func delete(_ id: EntityID, version: String, kind: RecordKind) async throws(SyncError) {
+    try writable(kind)
+    let before = try mapped(try await record(id))
+    guard before.version == version else {
+      throw SyncError(.staleVersion, "contact \(before.key) was changed in the ERP since it was read; it is not deleted but compared again")
+    }
+    _ = try await session.send("DELETE", "/Contact/\(id.rawValue)")
+  }
+
+  /// See `ERPPort`.
+  public func created(by operation: OperationID, like fields: Fields, kind: RecordKind) async throws(SyncError) -> [Entity] {
+    try supported(kind)
+    let records = try await list(
+      "Contact",
+      [
+        ("$select", ContactMapping.selected.joined(separator: ",")), ("$expand", "Address"),
+        ("$filter", "ExtRefNbr eq '\(ContactMapping.mark(operation))'"), ("$top", "10"),
+      ])
+    return records.compactMap(ContactMapping.entity)
+  }
+
+  /// See `ERPPort`. The visible value of an owner differs between sites: id, name and address of the employee are all accepted.
+  public func employees() async throws(SyncError) -> [ERPEmployee] {
+    var people: [ERPEmployee] = []
+    while true {
+      let records = try await list(
+        "Employee",
+        [
+          ("$select", "EmployeeID,EmployeeName,Status,ContactInfo/Email"), ("$expand", "ContactInfo"), ("$top", String(Self.pageSize)),
+          ("$skip", String(people.count)),
+        ])
+      people += records.compactMap { record in
+        guard let id = record.text("EmployeeID") else { return nil }
+        let name = record.text("EmployeeName") ?? id
+        return ERPEmployee(
+          id: id, name: name, email: record.linked["ContactInfo"]?.text("Email"), ownerCodes: [id, name],
+          workgroups: [])
+      }
+      if records.count < Self.pageSize { return people }
+    }
+  }
+
+  /// Signs out.
+  public func close() async { await session.close() }
+
+  /// See `ERPPort`.
+  public func support(for kind: RecordKind) -> FieldSupport { kind == .contacts ? ContactMapping.support : FieldSupport(limits: [:]) }
+
+  private func supported(_ kind: RecordKind) throws(SyncError) {
+    guard kind == .contacts else { throw SyncError(.configuration, "\(kind.rawValue) are not synchronized by this version") }
+  }
+
+  private func writable(_ kind: RecordKind) throws(SyncError) {
+    try supported(kind)
+    if isReadOnly { throw SyncError(.held, "a plan writes nothing to the ERP") }
+  }
+
+  private func record(_ id: EntityID) async throws(SyncError) -> ERPRecord {
+    let query = Self.encoded([("$select", ContactMapping.selected.joined(separator: ",")), ("$expand", "Address")])
+    return try decoded(try await session.send("GET", "/Contact/\(id.rawValue)?\(query)"))
+  }
+
+  private func list(_ entity: String, _ query: [(String, String)]) async throws(SyncError) -> [ERPRecord] {
+    try decoded(try await session.send("GET", "/\(entity)?\(Self.encoded(query))"))
+  }
+
+  private func put(_ body: ERPBody, condition: (name: String, value: String)) async throws(SyncError) -> ERPRecord {
+    let bytes: [UInt8]
+    do { bytes = [UInt8](try JSONEncoder().encode(body)) } catch {
+      throw SyncError(.malformedRequest, "a contact could not be encoded as JSON")
+    }
+    let query = Self.encoded([("$select", ContactMapping.selected.joined(separator: ",")), ("$expand", "Address")])
+    return try decoded(try await session.send("PUT", "/Contact?\(query)", body: bytes, headers: [condition]))
+  }
+
+  private func decoded<Answer: Decodable>(_ answer: HTTPResponse) throws(SyncError) -> Answer {
+    // Some publish their JSON with a byte order mark.
+    let body = answer.body.starts(with: [0xEF, 0xBB, 0xBF]) ? answer.body.dropFirst(3) : answer.body[...]
+    do {
+      return try JSONDecoder().decode(Answer.self, from: Data(body))
+    } catch {
+      throw SyncError(
+        .malformedAnswer, "the ERP answered something that is not the JSON expected", cause: "\(error)".prefix(200).description)
+    }
+  }
+
+  private func mapped(_ record: ERPRecord) throws(SyncError) -> Entity {
+    guard let entity = ContactMapping.entity(from: record) else {
+      throw SyncError(.malformedAnswer, "the ERP answered a contact without id or LastModifiedDateTime")
+    }
+    return entity
+  }
+
+  private static func encoded(_ query: [(String, String)]) -> String {
+    var allowed = CharacterSet.alphanumerics
+    allowed.insert(charactersIn: "-._~$/,")
+    return query.map { name, value in "\(name)=\(value.addingPercentEncoding(withAllowedCharacters: allowed) ?? "")" }.joined(
+      separator: "&")
+  }
+}

@@ -1,0 +1,128 @@
+import Foundation
+import Model
+
+/// A record as the contract-based REST API gives it: every field wrapped as `{"value": …}`, an empty one as `{}`.
+struct ERPRecord: Decodable, Sendable {
+  /// NoteID of a top-level record.
+  let id: String?
+  /// Wrapped fields by contract name.
+  let cells: [String: Cell]
+  /// Linked records by contract name, where they were expanded.
+  let linked: [String: ERPRecord]
+  /// The whole record's refusal in a 422 answer.
+  let error: String?
+
+  /// One wrapped field.
+  struct Cell: Codable, Sendable, Hashable {
+    /// What the field holds.
+    enum Content: Sendable, Hashable {
+      case text(String)
+      case number(Decimal)
+      case flag(Bool)
+      case null
+    }
+
+    var content: Content
+    /// Why the server refused the field, in a 422 answer.
+    var error: String?
+
+    init(_ content: Content) { self.content = content }
+    static func text(_ text: String?) -> Cell { Cell(.text(text ?? "")) }
+
+    private enum Key: String, CodingKey { case value, error }
+
+    init(from decoder: any Decoder) throws {
+      let container = try decoder.container(keyedBy: Key.self)
+      error = try? container.decodeIfPresent(String.self, forKey: .error)
+      if let text = try? container.decodeIfPresent(String.self, forKey: .value) {
+        content = .text(text)
+      } else if let flag = try? container.decodeIfPresent(Bool.self, forKey: .value) {
+        content = .flag(flag)
+      } else if let number = try? container.decodeIfPresent(Decimal.self, forKey: .value) {
+        content = .number(number)
+      } else {
+        content = .null
+      }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: Key.self)
+      switch content {
+      case .text(let text): try container.encode(text, forKey: .value)
+      case .number(let number): try container.encode(number, forKey: .value)
+      case .flag(let flag): try container.encode(flag, forKey: .value)
+      case .null: try container.encodeNil(forKey: .value)
+      }
+    }
+  }
+
+  private struct Name: CodingKey {
+    let stringValue: String
+    let intValue: Int? = nil
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
+  }
+
+  /// Members that are not wrapped fields (IS REST entity representation); `Links` as `_links`.
+  private static let systemMembers: Set<String> = ["id", "rowNumber", "custom", "error", "files", "_links", "delete"]
+  /// Linked records that are read; detail arrays are skipped.
+  private static let linkedMembers: Set<String> = ["Address", "ContactInfo", "EmployeeSettings", "Reminder"]
+
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Name.self)
+    var cells: [String: Cell] = [:]
+    var linked: [String: ERPRecord] = [:]
+    for key in container.allKeys where !Self.systemMembers.contains(key.stringValue) {
+      if Self.linkedMembers.contains(key.stringValue) {
+        linked[key.stringValue] = try? container.decode(ERPRecord.self, forKey: key)
+      } else if let cell = try? container.decode(Cell.self, forKey: key) {
+        cells[key.stringValue] = cell
+      }
+    }
+    self.cells = cells
+    self.linked = linked
+    id = try? container.decodeIfPresent(String.self, forKey: Name(stringValue: "id"))
+    error = try? container.decodeIfPresent(String.self, forKey: Name(stringValue: "error"))
+  }
+
+  /// The text of a field; nil where it is empty.
+  func text(_ name: String) -> String? {
+    switch cells[name]?.content {
+    case .text(let text): text.isEmpty ? nil : text
+    case .number(let number): "\(number)"
+    default: nil
+    }
+  }
+
+  /// The truth of a field; nil where it is empty.
+  func flag(_ name: String) -> Bool? { if case .flag(let flag)? = cells[name]?.content { flag } else { nil } }
+
+  /// Every refusal in the record, field by field, for a message.
+  var refusals: [String] {
+    let own = error.map { [$0] } ?? []
+    let fields = cells.sorted { $0.key < $1.key }.compactMap { name, cell in cell.error.map { "\(name): \($0)" } }
+    let nested = linked.sorted { $0.key < $1.key }.flatMap { name, record in record.refusals.map { "\(name)/\($0)" } }
+    return own + fields + nested
+  }
+}
+
+/// The body of a PUT: wrapped fields and linked records.
+struct ERPBody: Encodable, Sendable {
+  var id: EntityID?
+  var cells: [String: ERPRecord.Cell] = [:]
+  var linked: [String: [String: ERPRecord.Cell]] = [:]
+
+  private struct Name: CodingKey {
+    let stringValue: String
+    let intValue: Int? = nil
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Name.self)
+    if let id { try container.encode(id.rawValue, forKey: Name(stringValue: "id")) }
+    for (name, cell) in cells { try container.encode(cell, forKey: Name(stringValue: name)) }
+    for (name, fields) in linked { try container.encode(fields, forKey: Name(stringValue: name)) }
+  }
+}

@@ -1,0 +1,121 @@
+import Foundation
+import Model
+import Transport
+
+/// One signed-in session of the ERP: requests one after the other, signed in when needed, signed in again once after a 401.
+actor ERPSession {
+  private let settings: ERPSettings
+  private let password: String
+  private let transport: any HTTPTransport
+  private let surroundings: Surroundings
+  private let jar = CookieJar()
+  private var isSignedIn = false
+  private var isBusy = false
+  private var waiting: [CheckedContinuation<Void, Never>] = []
+  /// No request before this instant: the server asked for a pause.
+  private var pauseEnds: Timestamp?
+
+  /// Queue and cold start of a site take minutes; the connection stays silent meanwhile.
+  private static let timeoutSeconds = 600
+
+  init(settings: ERPSettings, password: String, transport: any HTTPTransport, surroundings: Surroundings) {
+    self.settings = settings
+    self.password = password
+    self.transport = transport
+    self.surroundings = surroundings
+  }
+
+  /// Sends one request below the endpoint's address. Answers other than 2xx are thrown.
+  /// - Parameter path: percent-encoded, with its query, starting with a slash.
+  func send(_ method: String, _ path: String, body: [UInt8]? = nil, headers: [(name: String, value: String)] = []) async throws(SyncError)
+    -> HTTPResponse
+  {
+    await enter()
+    defer { leave() }
+    try await waitForPause()
+    if !isSignedIn { try await signIn() }
+    var answer = try await request(method, endpointAddress + path, body, headers)
+    if answer.status == 401 {
+      isSignedIn = false
+      try await signIn()
+      answer = try await request(method, endpointAddress + path, body, headers)
+    }
+    guard (200..<300).contains(answer.status) else {
+      let error = ERPErrors.error(for: answer, "\(method) \(path.prefix { $0 != "?" })")
+      if case .afterBackOff(let milliseconds) = error.retry { pauseEnds = surroundings.now().advanced(milliseconds: milliseconds) }
+      throw error
+    }
+    return answer
+  }
+
+  /// Signs out, so that the seat is free. Errors are ignored: the site ends the session by itself.
+  func close() async {
+    await enter()
+    defer { leave() }
+    guard isSignedIn else { return }
+    isSignedIn = false
+    // IIS answers 411 to a POST without a length.
+    _ = try? await request("POST", settings.url + "/entity/auth/logout", [], [])
+    jar.removeAll()
+  }
+
+  private var endpointAddress: String { settings.url + "/entity/" + settings.endpoint }
+
+  private func request(
+    _ method: String, _ url: String, _ body: [UInt8]?, _ headers: [(name: String, value: String)], hasSecret: Bool = false
+  ) async throws(SyncError) -> HTTPResponse {
+    var request = HTTPRequest(method: method, url: url, headers: [(name: "Accept", value: "application/json")] + headers, body: body)
+    if body != nil { request.headers.append((name: "Content-Type", value: "application/json")) }
+    request.timeoutSeconds = Self.timeoutSeconds
+    request.cookieJar = jar
+    request.bodyHoldsSecret = hasSecret
+    return try await transport.send(request)
+  }
+
+  private func signIn() async throws(SyncError) {
+    guard case .password(let username, _) = settings.authentication else {
+      throw SyncError(.configuration, "erp.auth: OAuth 2.0 is not supported by this version; use username and password")
+    }
+    jar.removeAll()
+    var form = ["name": username, "password": password]
+    form["tenant"] = settings.tenant
+    form["branch"] = settings.branch
+    let body: [UInt8]
+    do { body = [UInt8](try JSONEncoder().encode(form)) } catch {
+      throw SyncError(.malformedRequest, "the ERP sign-in could not be encoded")
+    }
+    let answer = try await request("POST", settings.url + "/entity/auth/login", body, [], hasSecret: true)
+    guard answer.status == 204 || answer.status == 200 else {
+      let error = ERPErrors.error(for: answer, "sign in to \(settings.url)")
+      let text = error.cause ?? ""
+      if text.localizedCaseInsensitiveContains("login limit") || answer.status == 429 {
+        throw SyncError(
+          .throttled, "the ERP has no free API session for this user: sign others out, or raise the limit on the licence", cause: text,
+          retry: .afterBackOff(milliseconds: 60_000))
+      }
+      if answer.status == 500 && text.localizedCaseInsensitiveContains("credential") {
+        throw SyncError(.unauthorized, "the ERP refused user name or password of '\(username)': check erp.auth in the configuration")
+      }
+      throw error
+    }
+    isSignedIn = true
+  }
+
+  private func waitForPause() async throws(SyncError) {
+    while let end = pauseEnds {
+      let left = end.milliseconds - surroundings.now().milliseconds
+      if left <= 0 { break }
+      do { try await surroundings.sleep(left) } catch { throw SyncError(.cancelled, "cancelled while the ERP asked for a pause") }
+    }
+    pauseEnds = nil
+  }
+
+  /// One request at a time: the licence counts sessions, and forms lock while an operation runs.
+  private func enter() async {
+    if isBusy { await withCheckedContinuation { waiting.append($0) } } else { isBusy = true }
+  }
+
+  private func leave() {
+    if waiting.isEmpty { isBusy = false } else { waiting.removeFirst().resume() }
+  }
+}
