@@ -1,0 +1,175 @@
+public import Model
+
+/// Decides what is to be done about one pair: semantics.md's table. Pure: the same input gives the same actions.
+///
+/// Each side is compared with its own base only, because the mapping between them loses something both ways. Actions that write on
+/// both sides of one pair come together; `acknowledge` moves the bases on where nothing is written.
+public func reconcile(_ input: ReconcileInput) -> [Action] {
+  if let link = input.link {
+    return link.isDetached ? [] : Linked(input: input, link: link).decide()
+  }
+  return Unlinked(input: input).decide()
+}
+
+/// A pair without a link: new on one side, or matched.
+struct Unlinked {
+  let input: ReconcileInput
+
+  func decide() -> [Action] {
+    switch (input.entity, input.item) {
+    case (.present(let entity), .present(let item)) where input.isMatched: matched(entity, item)
+    case (.present(let entity), .none): newEntity(entity)
+    case (.none, .present(let item)): newItem(item)
+    default: []
+    }
+  }
+
+  private func newEntity(_ entity: Entity) -> [Action] {
+    guard input.entityIsInScope, input.direction.carries(from: .erp) else { return [] }
+    return [Action(.createItem(fields: translation.newItem(from: entity)), reason: "new in the ERP")]
+  }
+
+  private func newItem(_ item: Item) -> [Action] {
+    guard input.itemIsInScope, input.direction.carries(from: .exchange) else { return [] }
+    return [Action(.createEntity(fields: translation.newEntity(from: item)), reason: "new in the mailbox")]
+  }
+
+  /// Two records that were never agreed on: equal fields are the base, empty takes what is filled, the rest is a conflict by the policy.
+  private func matched(_ entity: Entity, _ item: Item) -> [Action] {
+    guard input.itemIsInScope else { return [] }
+    guard input.entityIsInScope else { return [] }
+    var merge = Merge(input: input, entity: entity, item: item)
+    for field in translation.shared.sorted() {
+      let (inERP, inItem) = (entity.fields[field], item.fields[field])
+      if merge.agree(field) { continue }
+      switch (inERP, inItem) {
+      case (_?, nil): merge.toItem(field)
+      case (nil, _?): merge.toEntity(field)
+      default: merge.conflict(field, allowFork: false)
+      }
+    }
+    return merge.actions(otherwise: .link, reason: "the same record on both sides")
+  }
+
+  private var translation: Translation {
+    Translation(policy: input.policy, kind: input.kind, erp: input.erpSupport, exchange: input.exchangeSupport)
+  }
+}
+
+/// A linked pair.
+struct Linked {
+  let input: ReconcileInput
+  let link: LinkBases
+
+  func decide() -> [Action] {
+    switch (input.entity, input.item) {
+    case (.present(let entity), .present(let item)): return bothPresent(entity, item)
+    case (.deleted, .present(let item)): return entityGone(item)
+    case (.present(let entity), .deleted): return itemGone(entity)
+    case (.deleted, .deleted): return [Action(.dropLink, reason: "deleted on both sides")]
+    default: return []
+    }
+  }
+
+  private func bothPresent(_ entity: Entity, _ item: Item) -> [Action] {
+    guard input.itemIsInScope else {
+      return [Action(.detach, reason: item.isPrivate ? "the item was made private" : "the item lost the policy's category")]
+    }
+    guard input.entityIsInScope else { return outOfFilter(item) }
+    guard let baseEntity = link.baseEntity?.fields, let baseItem = link.baseItem?.fields else { return withoutBase(entity, item) }
+    var merge = Merge(input: input, entity: entity, item: item)
+    for field in merge.translation.shared.sorted() {
+      let entityChanged = !entity.fields.same(field, in: baseEntity)
+      let itemChanged = !item.fields.same(field, in: baseItem)
+      switch (entityChanged, itemChanged) {
+      case (false, false): break
+      case (true, false): merge.entityChanged(field)
+      case (false, true): merge.itemChanged(field)
+      case (true, true): if !merge.agree(field) { merge.bothChanged(field) }
+      }
+    }
+    merge.remark()
+    return merge.actions(otherwise: .acknowledge, reason: "nothing to write")
+  }
+
+  /// Bases that were lost: like a match, but no fork.
+  private func withoutBase(_ entity: Entity, _ item: Item) -> [Action] {
+    var copy = input
+    copy.link = nil
+    copy.isMatched = true
+    return Unlinked(input: copy).decide()
+  }
+
+  /// The entity was read and is no longer in the filter: the item leaves, the entity stays.
+  private func outOfFilter(_ item: Item) -> [Action] {
+    if input.direction == .toERP || input.isRebuild { return [Action(.detach, reason: "the record left the policy's filter")] }
+    return [Action(.withdrawItem, reason: "the record left the policy's filter", losers: losers(of: item))]
+  }
+
+  private func entityGone(_ item: Item) -> [Action] {
+    let itemChanged = link.baseItem.map { !item.fields.differences(from: $0.fields).isEmpty } ?? true
+    if input.isRebuild { return [] }
+    switch input.direction {
+    case .toERP:
+      guard itemChanged else { return [Action(.detach, reason: "deleted in the ERP, which this policy only fills")] }
+      return recreateEntity(item, "deleted in the ERP, changed in the mailbox since")
+    case .toExchange: return deleteItem(item, "deleted in the ERP")
+    case .both: break
+    }
+    guard itemChanged else { return deleteItem(item, "deleted in the ERP") }
+    switch input.policy.conflict {
+    case .erp: return deleteItem(item, "deleted in the ERP, changed in the mailbox: the ERP has priority")
+    case .exchange: return recreateEntity(item, "deleted in the ERP, changed in the mailbox: Exchange has priority")
+    case .keepBoth: return recreateEntity(item, "deleted in the ERP, changed in the mailbox: a change beats a delete")
+    // The time of a delete is not known; a change is never thrown away on a guess.
+    case .lastUpdated: return recreateEntity(item, "deleted in the ERP, changed in the mailbox: the change is kept")
+    }
+  }
+
+  private func itemGone(_ entity: Entity) -> [Action] {
+    guard input.entityIsInScope else { return [Action(.dropLink, reason: "deleted in the mailbox, and out of the policy's filter")] }
+    if input.isRebuild { return [] }
+    let entityChanged =
+      link.baseEntity.map { base in
+        entity.fields.restricted(to: translation.shared) != base.fields.restricted(to: translation.shared)
+          && !entity.fields.restricted(to: translation.shared).differences(from: base.fields.restricted(to: translation.shared)).isEmpty
+      } ?? true
+    switch input.direction {
+    case .toExchange:
+      guard entityChanged else { return [Action(.drift(.exchange), reason: "deleted in the mailbox, which this policy only fills")] }
+      return recreateItem(entity, "deleted in the mailbox, changed in the ERP since")
+    case .toERP: return deleteEntity(entity, "deleted in the mailbox")
+    case .both: break
+    }
+    guard entityChanged else { return deleteEntity(entity, "deleted in the mailbox") }
+    switch input.policy.conflict {
+    case .exchange: return deleteEntity(entity, "deleted in the mailbox, changed in the ERP: Exchange has priority")
+    case .erp: return recreateItem(entity, "deleted in the mailbox, changed in the ERP: the ERP has priority")
+    case .keepBoth: return recreateItem(entity, "deleted in the mailbox, changed in the ERP: a change beats a delete")
+    case .lastUpdated: return recreateItem(entity, "deleted in the mailbox, changed in the ERP: the change is kept")
+    }
+  }
+
+  private var translation: Translation {
+    Translation(policy: input.policy, kind: input.kind, erp: input.erpSupport, exchange: input.exchangeSupport)
+  }
+
+  private func recreateItem(_ entity: Entity, _ reason: String) -> [Action] {
+    [Action(.createItem(fields: translation.newItem(from: entity)), reason: reason)]
+  }
+
+  private func recreateEntity(_ item: Item, _ reason: String) -> [Action] {
+    [Action(.createEntity(fields: translation.newEntity(from: item)), reason: reason)]
+  }
+
+  private func deleteItem(_ item: Item, _ reason: String) -> [Action] { [Action(.deleteItem, reason: reason, losers: losers(of: item))] }
+
+  private func deleteEntity(_ entity: Entity, _ reason: String) -> [Action] {
+    let losers = entity.fields.names.map { Loser(side: .erp, field: $0, lost: entity.fields[$0], kept: nil) }
+    return [Action(.deleteEntity, reason: reason, losers: losers)]
+  }
+
+  private func losers(of item: Item) -> [Loser] {
+    item.fields.names.map { Loser(side: .exchange, field: $0, lost: item.fields[$0], kept: nil) }
+  }
+}

@@ -1,0 +1,48 @@
+public import Model
+
+/// The two lossy mappings between the sides: what an item gets of an entity, and the reverse.
+public struct Translation: Sendable {
+  let policy: Policy
+  let kind: RecordKind
+  let erp: FieldSupport
+  let exchange: FieldSupport
+
+  /// The translation under a policy.
+  public init(policy: Policy, kind: RecordKind, erp: FieldSupport, exchange: FieldSupport) {
+    self.policy = policy
+    self.kind = kind
+    self.erp = erp
+    self.exchange = exchange
+  }
+
+  private var section: Policy.Section { policy.sections[kind] ?? Policy.Section() }
+
+  /// The fields that travel: those that both sides hold. With `erp_link` the item's web page is the link, not a value of the record.
+  public var shared: Set<Field> {
+    var fields = erp.fields.intersection(exchange.fields)
+    if section.erpLink != nil { fields.remove(.webPage) }
+    return fields
+  }
+
+  /// The link to the entity that the policy's template makes (`{ContactID}`); nil without a template.
+  public func link(to entity: Entity) -> Value? {
+    section.erpLink.map { .text($0.replacing("{ContactID}", with: entity.key)) }
+  }
+
+  /// A new item's values.
+  public func newItem(from entity: Entity) -> Fields {
+    var fields = exchange.projected(entity.fields.restricted(to: shared))
+    if let link = link(to: entity) { fields[.webPage] = link }
+    if let category = policy.category, !section.withoutCategory { fields[.categories] = .set([category.name]) }
+    return fields
+  }
+
+  /// A new entity's values.
+  public func newEntity(from item: Item) -> Fields { erp.projected(item.fields.restricted(to: shared.union([.displayName]))) }
+
+  /// A value as the ERP would hold it.
+  func inERP(_ field: Field, of fields: Fields) -> Value? { erp.projected(fields)[field] }
+
+  /// A value as the mailbox would hold it.
+  func inExchange(_ field: Field, of fields: Fields) -> Value? { exchange.projected(fields)[field] }
+}
