@@ -46,6 +46,8 @@ final class CurlLoop {
       startWaiting()
       guard curlshim_multi_perform(multi) else { break }
       finishEnded()
+      // Into the slots that became free; libcurl then does not wait below but goes on with them.
+      startWaiting()
       guard curlshim_multi_wait(multi, Self.idleMilliseconds) else { break }
     }
     mailbox.close()

@@ -39,10 +39,12 @@ public final class CurlTransport: HTTPTransport {
 
   deinit { mailbox.close() }
 
+  /// Sends a request and gives the whole answer; see ``HTTPTransport/send(_:)`` for what it throws.
   public func send(_ request: HTTPRequest) async throws(SyncError) -> HTTPResponse {
     try await perform(request, onChunk: nil)
   }
 
+  /// Sends a request and hands over a 2xx answer's content as it comes; see ``HTTPTransport/stream(_:onChunk:)``.
   public func stream(
     _ request: HTTPRequest, onChunk: @escaping @Sendable ([UInt8]) -> Void
   ) async throws(SyncError) -> HTTPResponse {

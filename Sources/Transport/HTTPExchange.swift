@@ -102,7 +102,7 @@ final class HTTPExchange {
     headerBytes = 0
     bodyBytes = 0
     answerBegan = true
-    // Exchange has been seen to answer a second time, or to answer the next request with the fault of the one before, after a server fault.
+    // After a fault a server may send a second answer, which would be taken for that of the next request.
     if response.status >= 500, let transfer { curlshim_transfer_close_connection(transfer) }
     return true
   }
