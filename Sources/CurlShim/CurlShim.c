@@ -212,6 +212,8 @@ static void set_security(CURL *easy, const curlshim_request *request) {
 #endif
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
+  // What a proxy says to CONNECT is not the answer.
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   if (!request->uses_proxy) curl_easy_setopt(easy, CURLOPT_PROXY, "");
 }
 

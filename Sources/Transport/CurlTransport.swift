@@ -65,7 +65,7 @@ public final class CurlTransport: HTTPTransport {
         let job = HTTPJob(
           identifier: identifier, request: request, target: target, headerLines: headerLines, onChunk: onChunk, answer: answer)
         guard mailbox.post(.start(job)) else {
-          return answer.resume(returning: .failure(SyncError(.failed, "the HTTP transport could not start: out of memory")))
+          return answer.resume(returning: .failure(SyncError(.failed, "the HTTP transport has ended, perhaps without memory; start again")))
         }
         // The handler may have run before the start was posted.
         if Task.isCancelled { _ = mailbox.post(.cancel(identifier: identifier)) }
