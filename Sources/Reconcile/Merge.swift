@@ -116,7 +116,7 @@ struct Merge {
   }
 
   /// The actions, once every field was looked at.
-  func actions(otherwise quiet: Action.Step, reason: String) -> [Action] {
+  func actions(otherwise quiet: Action.Step, quietReason: String) -> [Action] {
     if wantsFork {
       return [
         Action(
@@ -139,7 +139,7 @@ struct Merge {
           .updateItem(changes: itemChanges, result: applied(itemChanges, to: item.fields)), reason: reason(for: .exchange),
           losers: losers.filter { $0.side == .exchange }))
     }
-    if actions.isEmpty { actions.append(Action(quiet, reason: reason)) }
+    if actions.isEmpty { actions.append(Action(quiet, reason: quietReason)) }
     return actions
       + drifted.sorted { $0.rawValue < $1.rawValue }.map { Action(.drift($0), reason: "the policy's direction does not carry this change") }
   }

@@ -48,7 +48,7 @@ struct Unlinked {
       default: merge.conflict(field, allowFork: false)
       }
     }
-    return merge.actions(otherwise: .link, reason: "the same record on both sides")
+    return merge.actions(otherwise: .link, quietReason: "the same record on both sides")
   }
 
   private var translation: Translation {
@@ -89,7 +89,7 @@ struct Linked {
       }
     }
     merge.remark()
-    return merge.actions(otherwise: .acknowledge, reason: "nothing to write")
+    return merge.actions(otherwise: .acknowledge, quietReason: "nothing to write")
   }
 
   /// Bases that were lost: like a match, but no fork.

@@ -186,7 +186,7 @@ extension Action {
   }
 
   /// The step's name in intents, plans and logs.
-  public var intentName: String {
+  var intentName: String {
     switch step {
     case .createItem, .createEntity: "create"
     case .updateItem, .updateEntity: "update"

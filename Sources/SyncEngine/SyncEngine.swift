@@ -1,5 +1,5 @@
 public import Model
-public import Store
+import Store
 
 /// Runs cycles over employees and record types: the ERP is read once a round, then each mailbox is turned.
 public struct SyncEngine: Sendable {

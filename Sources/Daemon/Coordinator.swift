@@ -1,0 +1,101 @@
+import Model
+import Store
+import SyncEngine
+
+/// Decides which cycles run when: one round at a time, requests join a round that covers them, paused employees wait.
+actor Coordinator {
+  /// What a request asks for.
+  struct Demand: Sendable {
+    /// Addresses; nil: all whose synchronization is on.
+    var employees: [String]?
+    var kinds: Set<RecordKind>?
+    var isFull: Bool
+  }
+
+  private struct Round {
+    var employees: Set<String>
+    var kinds: Set<RecordKind>?
+    var isFull: Bool
+    var task: Task<Result<[CycleReport], SyncError>, Never>
+
+    /// Whether waiting for this round serves the demand for an employee.
+    func covers(_ demand: Demand, _ employee: String) -> Bool {
+      guard employees.contains(employee), isFull || !demand.isFull else { return false }
+      guard let kinds else { return true }
+      return demand.kinds.map { $0.isSubset(of: kinds) } ?? false
+    }
+  }
+
+  private var settings: Settings
+  private let makeEngine: @Sendable (Settings) -> SyncEngine
+  private var round: Round?
+  private(set) var paused: Set<String> = []
+  private(set) var allPaused = false
+
+  init(settings: Settings, makeEngine: @escaping @Sendable (Settings) -> SyncEngine) {
+    self.settings = settings
+    self.makeEngine = makeEngine
+  }
+
+  /// Takes effect with the next round.
+  func reload(_ settings: Settings) { self.settings = settings }
+
+  /// Addresses of the employees that are being synchronized now.
+  var running: Set<String> { round?.employees ?? [] }
+
+  /// No new rounds for an employee, or for everybody (nil). A round that runs is finished.
+  func pause(_ employee: String?) { if let employee { paused.insert(employee) } else { allPaused = true } }
+
+  /// Ends a pause.
+  func resume(_ employee: String?) {
+    if let employee {
+      paused.remove(employee)
+    } else {
+      allPaused = false
+      paused = []
+    }
+  }
+
+  /// Whether no round may start for the employee.
+  func isPaused(_ employee: String) -> Bool { allPaused || paused.contains(employee) }
+
+  /// Synchronizes, or joins the round that does it already. Returns when every employee asked for has been turned.
+  func synchronize(_ demand: Demand) async -> Result<[CycleReport], SyncError> {
+    if allPaused { return .failure(SyncError(.held, "synchronization is paused: write 'resume all' to .control/ctl first")) }
+    if let name = demand.employees?.first(where: { paused.contains($0) }) {
+      return .failure(SyncError(.held, "\(name) is paused: write 'resume \(name)' to .control/ctl first"))
+    }
+    var wanted = Set(demand.employees ?? settings.employees.filter(\.isSynchronized).map(\.email)).subtracting(paused)
+    var reports: [CycleReport] = []
+    while let current = round {
+      let joined = wanted.filter { current.covers(demand, $0) }
+      switch await current.task.value {
+      case .success(let done) where !joined.isEmpty: reports += done.filter { joined.contains($0.employee) }
+      case .failure(let error) where !joined.isEmpty: return .failure(error)
+      default: break
+      }
+      wanted.subtract(joined)
+      // Others may have started a round meanwhile: then it is waited for, and joined where it serves.
+    }
+    if wanted.isEmpty { return .success(reports) }
+    let engine = makeEngine(settings)
+    let employees = wanted.sorted()
+    let task = Task { () async -> Result<[CycleReport], SyncError> in
+      do throws(SyncError) {
+        return .success(try await engine.synchronize(employees: employees, kinds: demand.kinds, full: demand.isFull))
+      } catch {
+        return .failure(error)
+      }
+    }
+    round = Round(employees: wanted, kinds: demand.kinds, isFull: demand.isFull, task: task)
+    let result = await task.value
+    round = nil
+    return result.map { reports + $0 }
+  }
+
+  /// Ends the round that runs, between two writes.
+  func cancel() async {
+    round?.task.cancel()
+    _ = await round?.task.value
+  }
+}

@@ -1,0 +1,82 @@
+import Configuration
+import Control
+import Foundation
+public import Model
+import Store
+public import SyncEngine
+
+/// What the commands do, over one configuration.
+public struct Service: Sendable {
+  /// The version of this program, as `User-Agent`, `status` and `--version` show it.
+  public static let version = "0.1.0"
+
+  /// The configuration in force.
+  public let settings: Settings
+  let configurationPath: String
+
+  /// A service over a configuration that was read from this path.
+  public init(settings: Settings, configurationPath: String) {
+    self.settings = settings
+    self.configurationPath = configurationPath
+  }
+
+  /// Synchronizes now, in this process. Refused while a daemon owns the store: that one is asked by its control file instead.
+  /// - Throws: `storage` when the store is in use; `configuration` for unknown employees.
+  public func synchronize(
+    employees: [String]?, kinds: Set<RecordKind>?, full: Bool, progress: @escaping @Sendable (Progress) -> Void,
+    log: @escaping @Sendable (LogEntry) -> Void
+  ) async throws(SyncError) -> [CycleReport] {
+    try check(employees)
+    let lock = try StoreLock.acquire(path: settings.store)
+    defer { lock.release() }
+    let store = try Store(path: settings.store)
+    defer { store.close() }
+    let connections = try Connections(settings)
+    let engine = SyncEngine(settings: settings, parts: connections.parts(store: store, echo: log))
+    let reports: [CycleReport]
+    do throws(SyncError) {
+      reports = try await engine.synchronize(employees: employees, kinds: kinds, full: full, progress: progress)
+    } catch {
+      await connections.close()
+      throw error
+    }
+    await connections.close()
+    return reports
+  }
+
+  /// What the next cycle would do. Works on a copy of the cache, beside a running daemon too, and writes nowhere.
+  public func plan(employees: [String]?, kinds: Set<RecordKind>?) async throws(SyncError) -> [PlanLine] {
+    try check(employees)
+    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("concordfs-plan-\(UUID().uuidString)").path
+    do {
+      try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    } catch { throw SyncError(.storage, "no directory for the plan's copy of the cache: \(error.localizedDescription)") }
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let path = directory + "/plan.db"
+    if FileManager.default.fileExists(atPath: settings.store) {
+      let original = try Store(path: settings.store, readOnly: true)
+      defer { original.close() }
+      try original.copy(to: path)
+    }
+    let copy = try Store(path: path)
+    defer { copy.close() }
+    let connections = try Connections(settings, isReadOnly: true)
+    let engine = SyncEngine(settings: settings, parts: connections.parts(store: copy, echo: { _ in }))
+    do throws(SyncError) {
+      let lines = try await engine.plan(employees: employees, kinds: kinds)
+      await connections.close()
+      return lines
+    } catch {
+      await connections.close()
+      throw error
+    }
+  }
+
+  /// Every employee named exists, else an error that lists those that do.
+  func check(_ employees: [String]?) throws(SyncError) {
+    for name in employees ?? [] where !settings.employees.contains(where: { $0.email == name }) {
+      let known = settings.employees.map(\.email).joined(separator: ", ")
+      throw SyncError(.notFound, "there is no employee '\(name)' in \(configurationPath); there are: \(known)")
+    }
+  }
+}

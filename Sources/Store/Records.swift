@@ -1,0 +1,236 @@
+public import Model
+
+/// An entity as it was last observed.
+public struct StoredEntity: Sendable, Hashable {
+  /// The record.
+  public var entity: Entity
+  /// Rises with every change of what was observed.
+  public var revision: Int64
+  /// Deleted, by positive evidence.
+  public var isDeleted: Bool
+}
+
+/// An item as it was last observed.
+public struct StoredItem: Sendable, Hashable {
+  /// Where an item is.
+  public enum Presence: Int, Sendable, Hashable {
+    /// In its folder.
+    case present = 0
+    /// No longer in its folder, and not explained yet.
+    case left = 1
+    /// Deleted or moved away, by positive evidence.
+    case deleted = 2
+  }
+
+  /// The record.
+  public var item: Item
+  /// Rises with every change of what was observed.
+  public var revision: Int64
+  /// Where it is.
+  public var presence: Presence
+
+  /// Creates the value from its parts.
+  public init(item: Item, revision: Int64, presence: Presence) {
+    self.item = item
+    self.revision = revision
+    self.presence = presence
+  }
+}
+
+/// One mailbox's pairing of one entity with one item, with what both were last agreed to be.
+public struct Link: Sendable, Hashable {
+  /// Whether the pair is synchronized.
+  public enum State: Int, Sendable, Hashable {
+    case linked = 0
+    /// Known, so that neither side is created again, but left alone.
+    case detached = 1
+  }
+
+  /// 0 until it is saved.
+  public var id: Int64
+  public var mailbox: Mailbox
+  public var kind: RecordKind
+  public var entityID: EntityID?
+  public var itemID: ItemID?
+  public var baseEntity: Base?
+  public var baseItem: Base?
+  public var state: State
+  /// The side that the record was created on.
+  public var origin: SystemSide
+  /// The UID of the record's file, stable for ever.
+  public var uid: String
+  /// The creation that made the younger side.
+  public var operationID: OperationID?
+  public var moveKey: String?
+  public var syncedAt: Timestamp?
+
+  /// Creates the value from its parts.
+  public init(
+    id: Int64, mailbox: Mailbox, kind: RecordKind, entityID: EntityID?, itemID: ItemID?, baseEntity: Base?, baseItem: Base?, state: State,
+    origin: SystemSide, uid: String, operationID: OperationID?, moveKey: String?, syncedAt: Timestamp?
+  ) {
+    self.id = id
+    self.mailbox = mailbox
+    self.kind = kind
+    self.entityID = entityID
+    self.itemID = itemID
+    self.baseEntity = baseEntity
+    self.baseItem = baseItem
+    self.state = state
+    self.origin = origin
+    self.uid = uid
+    self.operationID = operationID
+    self.moveKey = moveKey
+    self.syncedAt = syncedAt
+  }
+}
+
+/// A remote write that was decided and whose outcome is not recorded yet.
+public struct Intent: Sendable, Hashable {
+  public var id: OperationID
+  public var run: String
+  public var mailbox: Mailbox
+  public var kind: RecordKind
+  /// Where the write goes.
+  public var side: SystemSide
+  /// `create`, `update`, `delete`, `withdraw`, `keep both`.
+  public var action: String
+  public var link: Int64?
+  public var entityID: EntityID?
+  public var itemID: ItemID?
+  /// The values sent.
+  public var payload: Fields
+  /// How often it was about to be sent.
+  public var sends: Int
+  public var time: Timestamp
+
+  /// Creates the value from its parts.
+  public init(
+    id: OperationID, run: String, mailbox: Mailbox, kind: RecordKind, side: SystemSide, action: String, link: Int64?, entityID: EntityID?,
+    itemID: ItemID?, payload: Fields, sends: Int, time: Timestamp
+  ) {
+    self.id = id
+    self.run = run
+    self.mailbox = mailbox
+    self.kind = kind
+    self.side = side
+    self.action = action
+    self.link = link
+    self.entityID = entityID
+    self.itemID = itemID
+    self.payload = payload
+    self.sends = sends
+    self.time = time
+  }
+}
+
+/// A record that failed and is tried again with growing pauses, or was set aside.
+public struct Retry: Sendable, Hashable {
+  public var mailbox: Mailbox
+  public var kind: RecordKind
+  /// `item:ID` or `entity:ID`.
+  public var subject: String
+  public var tries: Int
+  public var since: Timestamp
+  public var nextAt: Timestamp
+  public var isSetAside: Bool
+  public var reason: String
+}
+
+/// One cycle of one employee and type.
+public struct Run: Sendable, Hashable {
+  public var id: String
+  public var mailbox: Mailbox
+  public var kinds: Set<RecordKind>
+  public var started: Timestamp
+  public var ended: Timestamp?
+  /// `running`, `ok`, `failed`, `held`.
+  public var outcome: String
+  public var counts: [String: Int]
+  public var message: String?
+
+  /// Creates the value from its parts.
+  public init(
+    id: String, mailbox: Mailbox, kinds: Set<RecordKind>, started: Timestamp, ended: Timestamp?, outcome: String, counts: [String: Int],
+    message: String?
+  ) {
+    self.id = id
+    self.mailbox = mailbox
+    self.kinds = kinds
+    self.started = started
+    self.ended = ended
+    self.outcome = outcome
+    self.counts = counts
+    self.message = message
+  }
+}
+
+/// Values of one record that a conflict or a delete overwrote.
+public struct JournalEntry: Sendable, Hashable {
+  /// 0 until it is saved.
+  public var id: Int64
+  public var time: Timestamp
+  public var run: String
+  public var mailbox: Mailbox
+  public var kind: RecordKind
+  public var uid: String
+  /// What the record is called.
+  public var name: String
+  public var entityID: EntityID?
+  public var itemID: ItemID?
+  public var losers: [Loser]
+  /// The rule that decided.
+  public var rule: String
+  public var restoredAt: Timestamp?
+
+  /// Creates the value from its parts.
+  public init(
+    id: Int64, time: Timestamp, run: String, mailbox: Mailbox, kind: RecordKind, uid: String, name: String, entityID: EntityID?,
+    itemID: ItemID?,
+    losers: [Loser], rule: String, restoredAt: Timestamp?
+  ) {
+    self.id = id
+    self.time = time
+    self.run = run
+    self.mailbox = mailbox
+    self.kind = kind
+    self.uid = uid
+    self.name = name
+    self.entityID = entityID
+    self.itemID = itemID
+    self.losers = losers
+    self.rule = rule
+    self.restoredAt = restoredAt
+  }
+}
+
+/// A cycle that a guard stopped.
+public struct Hold: Sendable, Hashable {
+  /// What was decided about it.
+  public enum State: String, Sendable, Hashable { case open, approved, discarded, done }
+
+  public var id: String
+  public var mailbox: Mailbox
+  public var kind: RecordKind
+  public var created: Timestamp
+  public var reason: String
+  /// One line a step.
+  public var plan: [String]
+  /// Fingerprint of the plan: an approval is for this plan alone.
+  public var hash: String
+  public var state: State
+
+  /// Creates the value from its parts.
+  public init(
+    id: String, mailbox: Mailbox, kind: RecordKind, created: Timestamp, reason: String, plan: [String], hash: String, state: State
+  ) {
+    self.id = id
+    self.mailbox = mailbox
+    self.kind = kind
+    self.created = created
+    self.reason = reason
+    self.plan = plan
+    self.hash = hash
+    self.state = state
+  }
+}

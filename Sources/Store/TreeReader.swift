@@ -1,0 +1,72 @@
+import Foundation
+internal import GRDB
+import Model
+
+extension StoreReader {
+  private func directory(_ row: Row) throws -> TreeDirectory {
+    TreeDirectory(
+      ino: row[0], parent: row[1], name: row[2], kind: (row[3] as String?).flatMap(RecordKind.init), unixUser: row[4], modified: row.time(5)
+    )
+  }
+
+  private static let directoryColumns = "SELECT ino, parent, name, kind, unix_user, modified FROM directory "
+
+  /// A directory by its number.
+  public func directory(_ ino: Int64) throws -> TreeDirectory? { try db.row(Self.directoryColumns + "WHERE ino = ?", [ino], directory) }
+
+  /// A directory by its name.
+  public func directory(name: String, in parent: Int64) throws -> TreeDirectory? {
+    try db.row(Self.directoryColumns + "WHERE parent = ? AND name = ?", [parent, name], directory)
+  }
+
+  /// The directories in a directory; there are few.
+  public func directories(in parent: Int64) throws -> [TreeDirectory] {
+    try db.rows(Self.directoryColumns + "WHERE parent = ? ORDER BY ino", [parent], directory)
+  }
+
+  private func node(_ row: Row) throws -> TreeNode {
+    TreeNode(ino: row[0], parent: row[1], name: row[2], uid: row[3], size: row[4], modified: row.time(5))
+  }
+
+  private static let nodeColumns = "SELECT ino, parent, name, uid, size, modified FROM node "
+
+  /// A file by its number.
+  public func node(_ ino: Int64) throws -> TreeNode? { try db.row(Self.nodeColumns + "WHERE ino = ?", [ino], node) }
+
+  /// A file by its name.
+  public func node(name: String, in parent: Int64) throws -> TreeNode? {
+    try db.row(Self.nodeColumns + "WHERE parent = ? AND name = ?", [parent, name], node)
+  }
+
+  /// A record's file by the record's UID.
+  public func node(uid: String, in parent: Int64) throws -> TreeNode? {
+    try db.row(Self.nodeColumns + "WHERE parent = ? AND uid = ?", [parent, uid], node)
+  }
+
+  /// Files of a directory whose numbers come after one, in the order of their numbers: the order of listings.
+  public func nodes(in parent: Int64, after ino: Int64, limit: Int) throws -> [TreeNode] {
+    try db.rows(Self.nodeColumns + "WHERE parent = ? AND ino > ? ORDER BY ino LIMIT ?", [parent, ino, limit], node)
+  }
+
+  /// A file's content; also of a replaced one that is still in use.
+  public func content(_ ino: Int64) throws -> [UInt8]? {
+    try db.row("SELECT bytes FROM content WHERE ino = ?", [ino]) { row in [UInt8](row[0] as Data) }
+  }
+
+  /// Contents of neighbours: files that come after one in inode order.
+  public func contents(after ino: Int64, limit: Int) throws -> [(ino: Int64, bytes: [UInt8])] {
+    try db.rows("SELECT ino, bytes FROM content WHERE ino > ? ORDER BY ino LIMIT ?", [ino, limit]) { row in
+      (ino: row[0], bytes: [UInt8](row[1] as Data))
+    }
+  }
+
+  /// Extended attributes of a file by their names below `user.concordfs.`.
+  public func attributes(_ ino: Int64) throws -> [String: String] {
+    try Coding.optional([String: String].self, try db.row("SELECT value FROM attribute WHERE ino = ?", [ino]) { $0[0] as String }) ?? [:]
+  }
+
+  /// How many files there are, and their bytes.
+  public func treeTotals() throws -> (files: Int64, bytes: Int64) {
+    try db.row("SELECT files, bytes FROM total") { ($0[0], $0[1]) } ?? (0, 0)
+  }
+}
