@@ -48,7 +48,8 @@ public struct HTTPRequest: Sendable {
   public var method: String
   /// An absolute http or https URL, without a user part.
   public var url: String
-  /// Header fields to send beside those that the transport makes (Host, Content-Length, Authorization, Cookie, Accept-Encoding, User-Agent).
+  /// Header fields to send beside those that the transport makes: Host, Content-Length, Authorization, Cookie, Accept-Encoding,
+  /// User-Agent.
   public var headers: [(name: String, value: String)]
   /// The content; nil sends none.
   public var body: [UInt8]?
@@ -62,8 +63,8 @@ public struct HTTPRequest: Sendable {
   public var cookieJar: CookieJar?
   /// Whether the content holds a password or the like, so that it must not travel over plain http to another machine.
   public var bodyHoldsSecret: Bool
-  /// Whether the whole request may be sent a second time on a new connection when the kept one proves dead without an answer. The server may
-  /// have carried it out, so only for what reads. Requests without content are always repeatable in this sense.
+  /// Whether the whole request may be sent a second time on a new connection when the kept one proves dead without an answer. The
+  /// server may have carried it out, so only for what reads. Requests without content are always repeatable in this sense.
   public var mayRepeat: Bool
   /// Whether to ask for a compressed answer; it arrives inflated.
   public var acceptsCompression: Bool
