@@ -1,0 +1,156 @@
+public import Model
+import Synchronization
+public import Transport
+import XMLStream
+
+/// Exchange over EWS (SOAP 1.1), as a delegate with full access or by impersonation.
+public final class EWSClient: ExchangePort {
+  let account: ExchangeAccount
+  let surroundings: Surroundings
+  private let authentication: HTTPAuthentication
+  private let endpoint: String
+  private let transport: any HTTPTransport
+  private let gate: AccountGate
+  private let state = Mutex(State())
+
+  private struct State {
+    /// Index into `versions`.
+    var version = 0
+    var hasSignedIn = false
+    var serverVersion = ""
+    var folders: [FolderKey: FolderID] = [:]
+  }
+
+  /// A folder that was found once.
+  struct FolderKey: Hashable, Sendable {
+    var mailbox: Mailbox
+    var kind: RecordKind
+    var name: String?
+  }
+
+  /// Schema versions to speak, newest first; a server that refuses one is asked with the next.
+  private static let versions = ["Exchange2013_SP1", "Exchange2013", "Exchange2010_SP2"]
+  /// Servers end a batch after a minute; a reply may still queue.
+  private static let timeoutSeconds = 150
+
+  /// A client; nothing is sent before the first call.
+  /// - Parameters:
+  ///   - authentication: of the account, with its secret resolved.
+  ///   - endpoint: address of `Exchange.asmx`.
+  public init(
+    account: ExchangeAccount, authentication: HTTPAuthentication, endpoint: String, transport: any HTTPTransport, surroundings: Surroundings
+  ) {
+    self.account = account
+    self.authentication = authentication
+    self.endpoint = endpoint
+    self.transport = transport
+    self.surroundings = surroundings
+    gate = AccountGate(limit: account.concurrency, surroundings: surroundings)
+  }
+
+  /// The server's build as it last answered, e.g. `15.2.2562.17`; empty before the first answer.
+  var serverVersion: String { state.withLock { $0.serverVersion } }
+
+  func knownFolder(_ key: FolderKey) -> FolderID? { state.withLock { $0.folders[key] } }
+  func remember(_ folder: FolderID?, as key: FolderKey) { state.withLock { $0.folders[key] = folder } }
+
+  /// Calls one operation and gives its response messages, one an object asked for.
+  /// - Parameters:
+  ///   - expected: how many messages must come; nil: any number.
+  ///   - body: writes the operation element.
+  func call(
+    _ operation: String, in mailbox: Mailbox, expecting expected: Int? = 1, _ body: @escaping @Sendable (inout XMLWriter) -> Void
+  ) async throws(SyncError) -> [XMLElement] {
+    let what = "\(operation) in \(mailbox.address)"
+    while true {
+      let version = state.withLock { $0.version }
+      do throws(SyncError) {
+        let reply = try await gate.pass { () async throws(SyncError) in try await self.exchange(operation, mailbox, version, what, body) }
+        let messages = reply.child("ResponseMessages")?.children ?? []
+        guard expected.map({ $0 == messages.count }) ?? true else {
+          throw SyncError(.malformedAnswer, "Exchange answered \(messages.count) of \(expected ?? 0) objects (\(what))")
+        }
+        return messages
+      } catch {
+        let isLast = version + 1 >= Self.versions.count
+        guard error.message.hasPrefix(EWSErrors.versionRefused), !isLast else { throw error }
+        state.withLock { $0.version = max($0.version, version + 1) }
+      }
+    }
+  }
+
+  private func exchange(
+    _ operation: String, _ mailbox: Mailbox, _ version: Int, _ what: String, _ body: @Sendable (inout XMLWriter) -> Void
+  ) async throws(SyncError) -> XMLElement {
+    var xml = XMLWriter()
+    writeEnvelope(&xml, mailbox, version, body)
+    let request = HTTPRequest(
+      method: "POST", url: endpoint,
+      headers: [
+        (name: "Content-Type", value: "text/xml; charset=utf-8"), (name: "X-AnchorMailbox", value: mailbox.address),
+        (name: "client-request-id", value: surroundings.operationID().rawValue), (name: "return-client-request-id", value: "true"),
+      ], body: xml.bytes, timeoutSeconds: Self.timeoutSeconds, authentication: authentication)
+    let answer = try await transport.send(request)
+    let root = try? XML.parse(answer.body)
+    guard answer.status == 200 else {
+      let error = EWSErrors.error(for: answer, body: root, what)
+      // Exchange also says 401 when it is busy: after a sign-in that worked, it is waited out instead of risking a lock-out.
+      if error.code == .unauthorized, answer.status == 401, state.withLock({ $0.hasSignedIn }) {
+        throw SyncError(
+          .throttled, "Exchange refuses a sign-in that worked before: waiting (\(what))", retry: .afterBackOff(milliseconds: 60_000))
+      }
+      throw error
+    }
+    guard let root, root.name == "Envelope", root.namespace == EWSNames.soap, let reply = root.child("Body")?.children.first else {
+      throw SyncError(.malformedAnswer, "Exchange answered something that is no SOAP envelope (\(what))")
+    }
+    if reply.name == "Fault" { throw EWSErrors.error(for: answer, body: root, what) }
+    guard reply.name == operation + "Response" else {
+      throw SyncError(.malformedAnswer, "Exchange answered '\(reply.name)' to another operation (\(what))")
+    }
+    note(root)
+    return reply
+  }
+
+  private func note(_ root: XMLElement) {
+    let info = root.descendant("Header", "ServerVersionInfo")
+    let numbers = ["MajorVersion", "MinorVersion", "MajorBuildNumber", "MinorBuildNumber"].compactMap { info?.attribute($0) }
+    state.withLock { state in
+      state.hasSignedIn = true
+      if numbers.count == 4 { state.serverVersion = numbers.joined(separator: ".") }
+    }
+  }
+
+  private func writeEnvelope(_ xml: inout XMLWriter, _ mailbox: Mailbox, _ version: Int, _ body: (inout XMLWriter) -> Void) {
+    let namespaces = [("xmlns:s", EWSNames.soap), ("xmlns:m", EWSNames.messages), ("xmlns:t", EWSNames.types)]
+    xml.within("s:Envelope", namespaces) { xml in
+      xml.within("s:Header") { xml in
+        xml.empty("t:RequestServerVersion", [("Version", Self.versions[version])])
+        if account.access == .impersonation {
+          xml.within("t:ExchangeImpersonation") { xml in
+            xml.within("t:ConnectingSID") { $0.element("t:PrimarySmtpAddress", mailbox.address) }
+          }
+        }
+        // With UTC every time comes back with Z, whatever the mailbox's zone.
+        xml.within("t:TimeZoneContext") { $0.empty("t:TimeZoneDefinition", [("Id", "UTC")]) }
+      }
+      xml.within("s:Body", [], body)
+    }
+  }
+
+  /// Names a distinguished folder of a mailbox; a delegate has to say whose.
+  func writeDistinguished(_ id: String, _ mailbox: Mailbox, _ xml: inout XMLWriter) {
+    if account.access == .impersonation { return xml.empty("t:DistinguishedFolderId", [("Id", id)]) }
+    xml.within("t:DistinguishedFolderId", [("Id", id)]) { xml in
+      xml.within("t:Mailbox") { $0.element("t:EmailAddress", mailbox.address) }
+    }
+  }
+
+  /// The last line of defence of a test account: nothing that writes leaves this process.
+  func assertWritable(_ what: String) throws(SyncError) {
+    if account.isTestOnly { throw SyncError(.held, "the account '\(account.name)' is for reading only: \(what) was not sent") }
+  }
+
+  /// See `ExchangePort`.
+  public func support(for kind: RecordKind) -> FieldSupport { kind == .contacts ? ContactProperties.support : FieldSupport(limits: [:]) }
+}

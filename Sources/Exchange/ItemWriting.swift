@@ -1,0 +1,62 @@
+public import Model
+import XMLStream
+
+extension EWSClient {
+  /// See `ExchangePort`. No mail is sent: SaveOnly and SendToNone always.
+  public func create(
+    _ items: [NewItem], kind: RecordKind, in folder: FolderID, of mailbox: Mailbox
+  ) async throws(SyncError) -> [Result<ItemVersion, SyncError>] {
+    try assertWritable("creating \(items.count) items in \(mailbox.address)")
+    let messages = try await call("CreateItem", in: mailbox, expecting: items.count) { xml in
+      xml.within("m:CreateItem", [("MessageDisposition", "SaveOnly"), ("SendMeetingInvitations", "SendToNone")]) { xml in
+        xml.within("m:SavedItemFolderId") { $0.empty("t:FolderId", [("Id", folder.rawValue)]) }
+        xml.within("m:Items") { xml in for item in items { ContactProperties.writeNew(item, &xml) } }
+      }
+    }
+    return messages.map { Self.version(from: $0, "creating an item in \(mailbox.address)") }
+  }
+
+  /// See `ExchangePort`. NeverOverwrite: a stale change key fails instead of overwriting.
+  public func update(_ updates: [ItemUpdate], kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [Result<
+    ItemVersion, SyncError
+  >] {
+    try assertWritable("changing \(updates.count) items in \(mailbox.address)")
+    let messages = try await call("UpdateItem", in: mailbox, expecting: updates.count) { xml in
+      let attributes = [
+        ("ConflictResolution", "NeverOverwrite"), ("MessageDisposition", "SaveOnly"),
+        ("SendMeetingInvitationsOrCancellations", "SendToNone"),
+        ("SuppressReadReceipts", "true"),
+      ]
+      xml.within("m:UpdateItem", attributes) { xml in
+        xml.within("m:ItemChanges") { xml in for update in updates { ContactProperties.writeChange(update, &xml) } }
+      }
+    }
+    return messages.map { Self.version(from: $0, "changing an item in \(mailbox.address)") }
+  }
+
+  /// See `ExchangePort`. A delegate may not delete into another's Deleted Items: moving there is what works, and keeps the item.
+  public func moveToDeletedItems(_ ids: [ItemID], kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [Result<
+    ItemID?, SyncError
+  >] {
+    try assertWritable("moving \(ids.count) items of \(mailbox.address) to Deleted Items")
+    let messages = try await call("MoveItem", in: mailbox, expecting: ids.count) { [self] xml in
+      xml.within("m:MoveItem") { xml in
+        xml.within("m:ToFolderId") { writeDistinguished("deleteditems", mailbox, &$0) }
+        xml.within("m:ItemIds") { xml in for id in ids { xml.empty("t:ItemId", [("Id", id.rawValue)]) } }
+        xml.element("m:ReturnNewItemIds", "true")
+      }
+    }
+    return messages.map { message in
+      if let error = EWSErrors.error(for: message, "moving an item of \(mailbox.address)") { return .failure(error) }
+      return .success(message.child("Items")?.children.first.flatMap(Self.version)?.id)
+    }
+  }
+
+  private static func version(from message: XMLElement, _ what: String) -> Result<ItemVersion, SyncError> {
+    if let error = EWSErrors.error(for: message, what) { return .failure(error) }
+    guard let version = message.child("Items")?.children.first.flatMap(version) else {
+      return .failure(SyncError(.malformedAnswer, "Exchange answered no id (\(what))"))
+    }
+    return .success(version)
+  }
+}
