@@ -10,10 +10,44 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
   .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .testTarget(name: name + "Tests", dependencies: [.target(name: name)] + dependencies, swiftSettings: strict)
+}
+
+/// A C library of the system, found by pkg-config.
+func system(_ name: String, _ pkgConfig: String, apt: String) -> Target {
+  .systemLibrary(name: name, path: "Sources/System/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
+
 let package = Package(
   name: "concordfs",
+  dependencies: [
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
   targets: [
+    system("CCurl", "libcurl", apt: "libcurl4-openssl-dev"),
+    system("CXML2", "libxml-2.0", apt: "libxml2-dev"),
+    .target(name: "CurlShim", dependencies: ["CCurl"]),
+    .target(name: "XMLShim", dependencies: ["CXML2"]),
     // Pure.
-    module("Model")
+    module("Model"),
+    module("Reconcile", ["Model"]),
+    module("Render", ["Model"]),
+    // One outside thing each.
+    module("Transport", ["CurlShim", "Model"]),
+    module("XMLStream", ["XMLShim"]),
+    module("Configuration", ["Model", yaml]),
+    module("Store", ["Model", "Render", grdb]),
+    // The two remotes.
+    module("Exchange", ["Model", "Transport", "XMLStream"]),
+    module("ERP", ["Model", "Transport"]),
+    // What runs.
+    module("SyncEngine", ["Model", "Reconcile", "Render", "Store"]),
+    module("Control", ["Model"]),
+    tests("Transport", ["Model"]), tests("XMLStream"),
   ]
 )

@@ -21,7 +21,8 @@ struct Connections: Sendable {
     var exchange: [String: any ExchangePort] = [:]
     for var account in settings.accounts where account.isActive {
       guard let endpoint = account.server else {
-        throw SyncError(.configuration, "exchange account '\(account.name)' has no 'server': finding it by Autodiscover is not supported by this version")
+        throw SyncError(
+          .configuration, "exchange account '\(account.name)' has no 'server': finding it by Autodiscover is not supported by this version")
       }
       let authentication = try Self.authentication(account)
       if isReadOnly { account.isTestOnly = true }
@@ -52,7 +53,8 @@ struct Connections: Sendable {
     switch account.authentication {
     case .negotiate: return .negotiate
     case .oauth2:
-      throw SyncError(.configuration, "exchange account '\(account.name)': OAuth 2.0 is not supported by this version; use basic, ntlm or negotiate")
+      throw SyncError(
+        .configuration, "exchange account '\(account.name)': OAuth 2.0 is not supported by this version; use basic, ntlm or negotiate")
     case .basic, .ntlm:
       guard let secret = account.password else {
         throw SyncError(.configuration, "exchange account '\(account.name)' needs a password for \(account.authentication.rawValue)")

@@ -2,13 +2,20 @@
 public struct Settings: Sendable, Hashable {
   /// Path of the SQLite cache.
   public var store: String
+  /// The ERP.
   public var erp: ERPSettings
+  /// Exchange server accounts.
   public var accounts: [ExchangeAccount]
+  /// Synchronization policies.
   public var policies: [Policy]
+  /// Whose mailboxes take part.
   public var employees: [Employee]
+  /// Limits above which a cycle is held.
   public var guards: Guards
+  /// When cycles run.
   public var schedules: [Schedule]
 
+  /// Creates the value from its parts.
   public init(
     store: String, erp: ERPSettings, accounts: [ExchangeAccount], policies: [Policy], employees: [Employee], guards: Guards = Guards(),
     schedules: [Schedule] = []
@@ -36,6 +43,7 @@ public enum Secret: Sendable, Hashable, CustomStringConvertible {
 
 /// The `erp` section.
 public struct ERPSettings: Sendable, Hashable {
+  /// How to sign in.
   public enum Authentication: Sendable, Hashable {
     case password(username: String, password: Secret)
     case oauth2(clientID: String, clientSecret: Secret, username: String?, password: Secret?, refreshToken: Secret?)
@@ -45,10 +53,14 @@ public struct ERPSettings: Sendable, Hashable {
   public var url: String
   /// Endpoint name and version, e.g. `Default/24.200.001`.
   public var endpoint: String
+  /// Tenant of the site; nil: its default.
   public var tenant: String?
+  /// Branch of the site; nil: the user's default.
   public var branch: String?
+  /// How to sign in.
   public var authentication: Authentication
 
+  /// Creates the value from its parts.
   public init(url: String, endpoint: String, tenant: String? = nil, branch: String? = nil, authentication: Authentication) {
     self.url = url
     self.endpoint = endpoint
@@ -60,21 +72,32 @@ public struct ERPSettings: Sendable, Hashable {
 
 /// One entry of the `exchange` section: a server account (the form SM204015).
 public struct ExchangeAccount: Sendable, Hashable {
+  /// How to sign in.
   public enum Authentication: String, Sendable, Hashable, CaseIterable { case basic, ntlm, negotiate, oauth2 }
+  /// How another mailbox is reached.
   public enum Access: String, Sendable, Hashable, CaseIterable { case delegate, impersonation }
+  /// Which log lines of the account are kept.
   public enum Logging: String, Sendable, Hashable, CaseIterable { case none, `default`, informational, verbose }
 
+  /// Its name.
   public var name: String
   /// The delegate mailbox's address; the user name of the sign-in unless `username` says another.
   public var email: String
+  /// User name of the sign-in; nil: the address.
   public var username: String?
+  /// Password; nil where the sign-in needs none.
   public var password: Secret?
+  /// How to sign in.
   public var authentication: Authentication
   /// Endpoint address; nil: Autodiscover.
   public var server: String?
+  /// How the employees' mailboxes are reached.
   public var access: Access = .delegate
+  /// Whether the account takes part.
   public var isActive = true
+  /// Which log lines are kept.
   public var logging: Logging = .default
+  /// Policy of employees who name none.
   public var defaultPolicy: String?
   /// Records received a request round, 1 to 1000.
   public var selectBatch = 100
@@ -87,6 +110,7 @@ public struct ExchangeAccount: Sendable, Hashable {
   /// Read and plan, write nowhere.
   public var isTestOnly = false
 
+  /// Creates the value from its parts.
   public init(name: String, email: String, password: Secret? = nil, authentication: Authentication = .basic, server: String? = nil) {
     self.name = name
     self.email = email
@@ -106,9 +130,12 @@ public struct Employee: Sendable, Hashable {
   public var account: String
   /// Name of the policy; the account's default filled in; nil: no policy, nothing is synchronized.
   public var policy: String?
+  /// Whether the employee takes part.
   public var isSynchronized: Bool
+  /// Who owns the employee's folder in the mount; nil: the mount's owner.
   public var unixUser: String?
 
+  /// Creates the value from its parts.
   public init(id: String, email: String, account: String, policy: String?, isSynchronized: Bool = true, unixUser: String? = nil) {
     self.id = id
     self.email = email.lowercased()
@@ -126,8 +153,11 @@ public struct Employee: Sendable, Hashable {
 public struct Guards: Sendable, Hashable {
   /// A bound that is passed when both parts are passed.
   public struct Limit: Sendable, Hashable {
+    /// The number that must be passed.
     public var count: Int
+    /// The percentage of linked records that must be passed.
     public var percent: Int
+    /// Creates the value from its parts.
     public init(count: Int, percent: Int) {
       self.count = count
       self.percent = percent
@@ -137,15 +167,19 @@ public struct Guards: Sendable, Hashable {
     public func isExceeded(by number: Int, of total: Int) -> Bool { number > count && number * 100 > total * percent }
   }
 
+  /// Records that a cycle may delete.
   public var deletes = Limit(count: 10, percent: 5)
+  /// Records that a cycle may create; a first run is not bound.
   public var creates = Limit(count: 200, percent: 100)
   /// Messages that a cycle may make Exchange send.
   public var invitations = 20
+  /// Creates the value from its parts.
   public init() {}
 }
 
 /// One entry of the `schedules` section.
 public struct Schedule: Sendable, Hashable {
+  /// How often.
   public enum Timing: Sendable, Hashable {
     /// Every so many seconds.
     case every(seconds: Int)
@@ -153,7 +187,9 @@ public struct Schedule: Sendable, Hashable {
     case cron(String)
   }
 
+  /// Its name.
   public var name: String
+  /// How often.
   public var timing: Timing
   /// Start of the daily window in minutes after midnight, 0 to 1439; nil: no window.
   public var fromMinute: Int?
@@ -167,8 +203,10 @@ public struct Schedule: Sendable, Hashable {
   public var employees: [String]?
   /// Record types; nil: all of the policy.
   public var kinds: Set<RecordKind>?
+  /// Compare everything instead of what changed.
   public var isFull: Bool
 
+  /// Creates the value from its parts.
   public init(
     name: String, timing: Timing, fromMinute: Int? = nil, toMinute: Int? = nil, days: Set<Int> = [], zone: String? = nil,
     employees: [String]? = nil,

@@ -48,12 +48,19 @@ public struct Link: Sendable, Hashable {
 
   /// 0 until it is saved.
   public var id: Int64
+  /// The mailbox concerned.
   public var mailbox: Mailbox
+  /// The record type.
   public var kind: RecordKind
+  /// The entity concerned; nil: none.
   public var entityID: EntityID?
+  /// The item concerned; nil: none.
   public var itemID: ItemID?
+  /// The entity at the last agreement.
   public var baseEntity: Base?
+  /// The item at the last agreement.
   public var baseItem: Base?
+  /// Its state.
   public var state: State
   /// The side that the record was created on.
   public var origin: SystemSide
@@ -61,7 +68,9 @@ public struct Link: Sendable, Hashable {
   public var uid: String
   /// The creation that made the younger side.
   public var operationID: OperationID?
+  /// The key that a move keeps.
   public var moveKey: String?
+  /// When both sides last agreed.
   public var syncedAt: Timestamp?
 
   /// Creates the value from its parts.
@@ -87,21 +96,29 @@ public struct Link: Sendable, Hashable {
 
 /// A remote write that was decided and whose outcome is not recorded yet.
 public struct Intent: Sendable, Hashable {
+  /// Its identity.
   public var id: OperationID
+  /// The cycle that it belongs to.
   public var run: String
+  /// The mailbox concerned.
   public var mailbox: Mailbox
+  /// The record type.
   public var kind: RecordKind
   /// Where the write goes.
   public var side: SystemSide
   /// `create`, `update`, `delete`, `withdraw`, `keep both`.
   public var action: String
+  /// Number of the link concerned; nil: none yet.
   public var link: Int64?
+  /// The entity concerned; nil: none.
   public var entityID: EntityID?
+  /// The item concerned; nil: none.
   public var itemID: ItemID?
   /// The values sent.
   public var payload: Fields
   /// How often it was about to be sent.
   public var sends: Int
+  /// When.
   public var time: Timestamp
 
   /// Creates the value from its parts.
@@ -126,27 +143,41 @@ public struct Intent: Sendable, Hashable {
 
 /// A record that failed and is tried again with growing pauses, or was set aside.
 public struct Retry: Sendable, Hashable {
+  /// The mailbox concerned.
   public var mailbox: Mailbox
+  /// The record type.
   public var kind: RecordKind
   /// `item:ID` or `entity:ID`.
   public var subject: String
+  /// How often it was tried.
   public var tries: Int
+  /// When it failed first.
   public var since: Timestamp
+  /// When it is tried again.
   public var nextAt: Timestamp
+  /// Whether it is no longer tried.
   public var isSetAside: Bool
+  /// Why, in one line.
   public var reason: String
 }
 
 /// One cycle of one employee and type.
 public struct Run: Sendable, Hashable {
+  /// Its identity.
   public var id: String
+  /// The mailbox concerned.
   public var mailbox: Mailbox
+  /// The record types.
   public var kinds: Set<RecordKind>
+  /// When it began.
   public var started: Timestamp
+  /// When it ended; nil: it has not.
   public var ended: Timestamp?
   /// `running`, `ok`, `failed`, `held`.
   public var outcome: String
+  /// What was done, by name.
   public var counts: [String: Int]
+  /// What it said; nil: nothing.
   public var message: String?
 
   /// Creates the value from its parts.
@@ -169,18 +200,27 @@ public struct Run: Sendable, Hashable {
 public struct JournalEntry: Sendable, Hashable {
   /// 0 until it is saved.
   public var id: Int64
+  /// When.
   public var time: Timestamp
+  /// The cycle that it belongs to.
   public var run: String
+  /// The mailbox concerned.
   public var mailbox: Mailbox
+  /// The record type.
   public var kind: RecordKind
+  /// The UID of the record's file.
   public var uid: String
   /// What the record is called.
   public var name: String
+  /// The entity concerned; nil: none.
   public var entityID: EntityID?
+  /// The item concerned; nil: none.
   public var itemID: ItemID?
+  /// The values that were overwritten.
   public var losers: [Loser]
   /// The rule that decided.
   public var rule: String
+  /// When it was restored; nil: it was not.
   public var restoredAt: Timestamp?
 
   /// Creates the value from its parts.
@@ -209,15 +249,21 @@ public struct Hold: Sendable, Hashable {
   /// What was decided about it.
   public enum State: String, Sendable, Hashable { case open, approved, discarded, done }
 
+  /// Its identity.
   public var id: String
+  /// The mailbox concerned.
   public var mailbox: Mailbox
+  /// The record type.
   public var kind: RecordKind
+  /// When it was held.
   public var created: Timestamp
+  /// Why, in one line.
   public var reason: String
   /// One line a step.
   public var plan: [String]
   /// Fingerprint of the plan: an approval is for this plan alone.
   public var hash: String
+  /// Its state.
   public var state: State
 
   /// Creates the value from its parts.

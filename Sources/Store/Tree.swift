@@ -35,8 +35,11 @@ public enum TreeChange: Sendable, Hashable {
 
 /// A directory of the tree.
 public struct TreeDirectory: Sendable, Hashable {
+  /// Its inode number.
   public var ino: Int64
+  /// Number of the directory that it lies in.
   public var parent: Int64
+  /// Its name.
   public var name: String
   /// The record type of a policy's folder; nil: an employee's folder.
   public var kind: RecordKind?
@@ -48,11 +51,16 @@ public struct TreeDirectory: Sendable, Hashable {
 
 /// A file of the tree, without its content.
 public struct TreeNode: Sendable, Hashable {
+  /// Its inode number.
   public var ino: Int64
+  /// Number of the directory that it lies in.
   public var parent: Int64
+  /// Its name.
   public var name: String
+  /// The UID of the record's file.
   public var uid: String
   /// Exact size in bytes.
   public var size: Int64
+  /// Time of the last change.
   public var modified: Timestamp
 }
