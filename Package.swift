@@ -30,8 +30,10 @@ let package = Package(
   ],
   targets: [
     system("CCurl", "libcurl", apt: "libcurl4-openssl-dev"),
+    system("CFuse", "fuse3", apt: "libfuse3-dev"),
     system("CXML2", "libxml-2.0", apt: "libxml2-dev"),
     .target(name: "CurlShim", dependencies: ["CCurl"]),
+    .target(name: "FuseShim", dependencies: ["CFuse"]),
     .target(name: "XMLShim", dependencies: ["CXML2"]),
     // Pure.
     module("Model"),
@@ -48,6 +50,7 @@ let package = Package(
     // What runs.
     module("SyncEngine", ["Model", "Reconcile", "Render", "Store"]),
     module("Control", ["Model"]),
+    module("Mount", ["Model", "Store", "Control", "FuseShim"]),
     tests("Transport", ["Model"]), tests("XMLStream"),
   ]
 )

@@ -48,6 +48,14 @@ extension StoreReader {
     try db.rows(Self.nodeColumns + "WHERE parent = ? AND ino > ? ORDER BY ino LIMIT ?", [parent, ino, limit], node)
   }
 
+  /// A replaced or removed file that is still served to those who have it open: without a name.
+  public func retiredNode(_ ino: Int64) throws -> TreeNode? {
+    try db.row(
+      "SELECT retired.ino, parent, '', '', length(bytes), modified FROM retired JOIN content ON content.ino = retired.ino WHERE retired.ino = ?",
+      [ino],
+      node)
+  }
+
   /// A file's content; also of a replaced one that is still in use.
   public func content(_ ino: Int64) throws -> [UInt8]? {
     try db.row("SELECT bytes FROM content WHERE ino = ?", [ino]) { row in [UInt8](row[0] as Data) }

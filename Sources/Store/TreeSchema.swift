@@ -17,7 +17,7 @@ func registerTreeMigrations(_ migrator: inout DatabaseMigrator) {
         CREATE INDEX node_place ON node (parent, ino);
         CREATE TABLE content (ino INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
         CREATE TABLE attribute (ino INTEGER PRIMARY KEY, value TEXT NOT NULL) STRICT;
-        CREATE TABLE retired (ino INTEGER PRIMARY KEY) STRICT;
+        CREATE TABLE retired (ino INTEGER PRIMARY KEY, parent INTEGER NOT NULL, modified INTEGER NOT NULL) STRICT;
         CREATE TABLE total (name TEXT PRIMARY KEY, files INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
         INSERT INTO total VALUES ('all', 0, 0);
         CREATE TRIGGER node_added AFTER INSERT ON node BEGIN

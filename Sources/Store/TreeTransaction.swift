@@ -134,7 +134,7 @@ extension StoreTransaction {
   private func remove(_ node: TreeNode) throws {
     try db.run("DELETE FROM node WHERE ino = ?", [node.ino])
     try db.run("DELETE FROM attribute WHERE ino = ?", [node.ino])
-    try db.run("INSERT OR IGNORE INTO retired VALUES (?)", [node.ino])
+    try db.run("INSERT OR IGNORE INTO retired VALUES (?, ?, ?)", [node.ino, node.parent, node.modified.milliseconds])
     treeChanges.append(.removed(parent: node.parent, name: node.name, ino: node.ino))
   }
 

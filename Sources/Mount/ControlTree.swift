@@ -1,0 +1,87 @@
+import Control
+import Model
+import Synchronization
+
+/// The control directories as inodes: made of paths alone, so they are the same at every start.
+final class ControlTree: Sendable {
+  /// A control directory or file.
+  enum Node: Sendable, Hashable {
+    /// `.control` of the mount or of an employee, or a directory in it.
+    case directory(employee: String?, path: [String])
+    case file(ControlFile)
+  }
+
+  private struct Snapshot {
+    var bytes: [UInt8]
+    var modified: Timestamp
+    var taken: ContinuousClock.Instant
+  }
+
+  private let plane: any ControlPlane
+  private let nodes = Mutex<[Int64: Node]>([:])
+  private let snapshots = Mutex<[Int64: Snapshot]>([:])
+
+  /// How long one rendering of a file is served: readers of one moment read the same bytes.
+  private static let snapshotAge = Duration.milliseconds(500)
+
+  init(plane: any ControlPlane) { self.plane = plane }
+
+  /// Bit 59 set, then 40 bits of the path: below the directories and records of the tree.
+  private static func number(_ employee: String?, _ path: [String]) -> Int64 {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in "\(employee ?? "")/.control/\(path.joined(separator: "/"))".utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    hash = (hash ^ (hash >> 29)) &* 0xbf58_476d_1ce4_e5b9
+    return 1 << 59 | Int64(hash >> 24)
+  }
+
+  static func isControl(_ ino: Int64) -> Bool { ino >> 59 == 1 }
+
+  func node(_ ino: Int64) -> Node? { nodes.withLock { $0[ino] } }
+
+  func number(of node: Node) -> Int64 {
+    let ino =
+      switch node {
+      case .directory(let employee, let path): Self.number(employee, path)
+      case .file(let file): Self.number(file.employee, file.path)
+      }
+    nodes.withLock { $0[ino] = node }
+    return ino
+  }
+
+  /// What lies in a control directory, by name.
+  func entries(employee: String?, path: [String]) -> [(name: String, node: Node)] {
+    var result: [(name: String, node: Node)] = []
+    var directories: Set<String> = []
+    if employee == nil && path.isEmpty { directories = ["policies", "holds"] }
+    for file in plane.files(employee: employee) where file.path.starts(with: path) && file.path.count > path.count {
+      if file.path.count == path.count + 1 {
+        result.append((file.name, .file(file)))
+      } else {
+        directories.insert(file.path[path.count])
+      }
+    }
+    result += directories.map { ($0, .directory(employee: employee, path: path + [$0])) }
+    return result.sorted { $0.name < $1.name }
+  }
+
+  /// A file's bytes of this moment.
+  func contents(_ file: ControlFile, ino: Int64) -> (bytes: [UInt8], modified: Timestamp) {
+    let now = ContinuousClock.now
+    if let known = snapshots.withLock({ $0[ino] }), now - known.taken < Self.snapshotAge { return (known.bytes, known.modified) }
+    let fresh = plane.contents(of: file)
+    snapshots.withLock { $0[ino] = Snapshot(bytes: fresh.bytes, modified: fresh.modified, taken: now) }
+    return fresh
+  }
+
+  /// After a write the next reader sees what it led to.
+  func forgetSnapshots() { snapshots.withLock { $0.removeAll() } }
+
+  func write(
+    _ bytes: [UInt8], to file: ControlFile, user: UInt32, completion: @escaping @Sendable (Int32) -> Void
+  ) -> (any ControlWriteHandle)? {
+    plane.write(bytes, to: file, user: user) { [self] code in
+      forgetSnapshots()
+      completion(code)
+    }
+  }
+}

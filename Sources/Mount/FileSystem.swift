@@ -1,0 +1,149 @@
+public import Control
+import Foundation
+import FuseShim
+public import Model
+public import Store
+import Synchronization
+
+/// How the tree is mounted.
+public struct MountOptions: Sendable {
+  /// FUSE options as given to `-o`, e.g. `allow_other`, `ro`.
+  public var options: [String]
+
+  /// Options as given to `-o`.
+  public init(options: [String]) { self.options = options }
+
+  /// What mount programs and fstab add for themselves.
+  private static let ignored: Set<String> = ["rw", "auto", "noauto", "user", "nouser", "_netdev", "nofail", "defaults"]
+
+  /// The options for libfuse: the kernel checks modes always, and nothing in the tree is a device or a program.
+  var text: String {
+    let given = options.filter { !Self.ignored.contains($0) && !$0.hasPrefix("x-") && !$0.hasPrefix("comment=") }
+    let own = ["fsname=concordfs", "subtype=concordfs", "default_permissions", "nosuid", "nodev", "noexec", "noatime"]
+    return (own.filter { !given.contains($0) } + given).joined(separator: ",")
+  }
+}
+
+/// The mounted tree: answers the kernel from the store and the control plane, never from the network.
+public final class FileSystem: @unchecked Sendable {
+  // Sendable by hand: the constants are Sendable; `session` and `notifier` are written in `mount`, before any other thread knows this
+  // object, and only read afterwards.
+  let store: Store
+  let control: ControlTree
+  let owners = Owners()
+  let contents: ContentWindow
+  let readAhead = ReadAhead()
+  let pendingWrites = Mutex<[UInt: PendingWrite]>([:])
+  private let options: MountOptions
+  private var session: OpaquePointer?
+  private(set) var notifier: Notifier?
+  private let unmounted = Mutex(false)
+
+  /// How long the kernel may believe what it was told of records, in seconds: changes are told to it.
+  static let recordTimeout = 3600.0
+  /// Control files change by themselves.
+  static let controlTimeout = 0.0
+
+  /// A file system over a store and a control plane; nothing is mounted yet.
+  public init(store: Store, control: any ControlPlane, options: MountOptions) {
+    self.store = store
+    self.control = ControlTree(plane: control)
+    self.options = options
+    contents = ContentWindow(store: store)
+  }
+
+  /// Mounts the tree. A mount that a killed daemon left behind is replaced.
+  /// - Throws: `configuration` for a directory that cannot be mounted on; `accessDenied` without the right to mount.
+  public func mount(at directory: String) throws(SyncError) {
+    try Self.prepare(directory)
+    try store.write { try $0.purgeRetired(nil) }
+    var operations = Self.operations
+    var error = [CChar](repeating: 0, count: 512)
+    let context = Unmanaged.passUnretained(self).toOpaque()
+    guard let session = cfs_session_mount(directory, options.text, &operations, context, &error, error.count) else {
+      let text = String(decoding: error.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self).trimmingCharacters(
+        in: .whitespacesAndNewlines)
+      throw SyncError(
+        .configuration, "\(directory) cannot be mounted: check that fuse3 is installed and the options are known", cause: text)
+    }
+    self.session = session
+    let notifier = Notifier(session: session, store: store)
+    self.notifier = notifier
+    store.addTreeObserver { [weak notifier] changes in notifier?.tell(changes) }
+  }
+
+  /// Serves the kernel until the tree is unmounted, by `unmount`, `fusermount3 -u` or umount. Blocks.
+  public func run() {
+    guard let session else { return }
+    _ = cfs_session_loop(session)
+    notifier?.stop()
+    if unmounted.withLock({ wasUnmounted in
+      defer { wasUnmounted = true }
+      return !wasUnmounted
+    }) {
+      cfs_session_unmount(session)
+    }
+    cfs_session_destroy(session)
+  }
+
+  /// Takes the mount away; `run` then returns. Safe to call more than once, and from any thread.
+  public func unmount() {
+    guard let session else { return }
+    let isFirst = unmounted.withLock { wasUnmounted in
+      defer { wasUnmounted = true }
+      return !wasUnmounted
+    }
+    if isFirst { cfs_session_unmount(session) }
+  }
+
+  /// Control directories changed: new holds, other policies, a longer log.
+  public func controlChanged() {
+    control.forgetSnapshots()
+    notifier?.refresh([
+      control.number(of: .directory(employee: nil, path: [])), control.number(of: .directory(employee: nil, path: ["holds"])),
+      control.number(of: .directory(employee: nil, path: ["policies"])),
+    ])
+  }
+
+  /// The directory is there, is empty, and nothing lives on it.
+  private static func prepare(_ directory: String) throws(SyncError) {
+    var status = stat()
+    if stat(directory, &status) != 0 {
+      if errno == ENOTCONN {
+        let code = cfs_detach(directory)
+        if code != 0, !detachByHelper(directory) {
+          throw SyncError(
+            .configuration,
+            "\(directory) holds the mount of a process that ended, and it cannot be taken away: fusermount3 -uz \(directory)")
+        }
+      } else {
+        throw SyncError(.configuration, "\(directory) cannot be mounted on: \(String(cString: strerror(errno)))")
+      }
+      guard stat(directory, &status) == 0 else {
+        throw SyncError(.configuration, "\(directory) cannot be mounted on: \(String(cString: strerror(errno)))")
+      }
+    }
+    guard status.st_mode & S_IFMT == S_IFDIR else { throw SyncError(.configuration, "\(directory) is not a directory") }
+    guard let entries = try? FileManager.default.contentsOfDirectory(atPath: directory) else {
+      throw SyncError(.configuration, "\(directory) cannot be read: check its rights")
+    }
+    if isMountPoint(directory, status) { throw SyncError(.configuration, "\(directory) is mounted already: fusermount3 -u \(directory)") }
+    guard entries.isEmpty else { throw SyncError(.configuration, "\(directory) is not empty: mount on an empty directory") }
+  }
+
+  private static func isMountPoint(_ directory: String, _ status: stat) -> Bool {
+    var parent = stat()
+    return stat(directory + "/..", &parent) == 0 && (parent.st_dev != status.st_dev || parent.st_ino == status.st_ino)
+  }
+
+  /// Without the right to unmount, the setuid helper of fuse3 may have it.
+  private static func detachByHelper(_ directory: String) -> Bool {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = ["fusermount3", "-uz", directory]
+    process.standardError = FileHandle.nullDevice
+    guard (try? process.run()) != nil else { return false }
+    process.waitUntilExit()
+    return process.terminationStatus == 0
+  }
+}

@@ -1,0 +1,218 @@
+import Control
+import FuseShim
+import Glibc
+import Model
+import Store
+import Synchronization
+
+extension FileSystem {
+  /// The callbacks that libfuse's thread enters by. Each gets back to the object and leaves errors to `answer`.
+  static let operations = cfs_operations(
+    lookup: { context, request, parent, name in
+      FileSystem.from(context).answer(request) { try $0.lookup(request, Int64(bitPattern: parent), String(cString: name)) }
+    },
+    forget: { context, ino in FileSystem.from(context).notifier?.forgotten(Int64(bitPattern: ino)) },
+    getattr: { context, request, ino in FileSystem.from(context).answer(request) { try $0.getattr(request, Int64(bitPattern: ino)) } },
+    setattr: { context, request, ino, onlySize in
+      FileSystem.from(context).answer(request) { try $0.setattr(request, Int64(bitPattern: ino), onlySize: onlySize != 0) }
+    },
+    read: { context, request, ino, size, offset in
+      FileSystem.from(context).answer(request) { try $0.read(request, Int64(bitPattern: ino), size: size, offset: offset) }
+    },
+    write: { context, request, ino, bytes, size, offset, user in
+      FileSystem.from(context).answer(request) {
+        try $0.write(request, Int64(bitPattern: ino), Array(UnsafeBufferPointer(start: bytes, count: size)), user: user)
+      }
+    },
+    readdir: { context, request, ino, size, offset, plus in
+      FileSystem.from(context).answer(request) { try $0.list(request, Int64(bitPattern: ino), room: size, after: offset, plus: plus != 0) }
+    },
+    statfs: { context, request in FileSystem.from(context).answer(request) { try $0.statfs(request) } },
+    getxattr: { context, request, ino, name, size in
+      FileSystem.from(context).answer(request) { try $0.getxattr(request, Int64(bitPattern: ino), String(cString: name), room: size) }
+    },
+    listxattr: { context, request, ino, size in
+      FileSystem.from(context).answer(request) { try $0.listxattr(request, Int64(bitPattern: ino), room: size) }
+    })
+
+  private static func from(_ context: UnsafeMutableRawPointer?) -> FileSystem {
+    // The context is the object that mounted, which outlives its session: `run` returns only after the last request.
+    Unmanaged<FileSystem>.fromOpaque(context.unsafelyUnwrapped).takeUnretainedValue()
+  }
+
+  /// What a request fails with.
+  struct Failure: Error {
+    var code: Int32
+    init(_ code: Int32) { self.code = code }
+  }
+
+  /// Runs a handler; what it throws is the reply. A fault of the store is EIO.
+  private func answer(_ request: OpaquePointer, _ handler: (FileSystem) throws -> Void) {
+    do {
+      try handler(self)
+    } catch {
+      cfs_reply_error(request, (error as? Failure)?.code ?? EIO)
+    }
+  }
+
+  // MARK: Names and attributes
+
+  private func lookup(_ request: OpaquePointer, _ parent: Int64, _ name: String) throws {
+    guard var attributes = try child(name, of: parent) else { throw Failure(ENOENT) }
+    cfs_reply_entry(request, &attributes)
+  }
+
+  private func child(_ name: String, of parent: Int64) throws -> cfs_attributes? {
+    if ControlTree.isControl(parent) {
+      guard case .directory(let employee, let path)? = control.node(parent) else { return nil }
+      return try control.entries(employee: employee, path: path).first { $0.name == name }.map { try controlAttributes($0.node) }
+    }
+    return try store.read { reader in
+      if parent == TreeInode.root {
+        if name == Self.controlName { return try controlAttributes(.directory(employee: nil, path: [])) }
+        return try reader.directory(name: name, in: parent).map { try attributes(of: $0, reader) }
+      }
+      guard let directory = try reader.directory(parent) else { return nil }
+      if directory.kind == nil {
+        if name == Self.controlName { return try controlAttributes(.directory(employee: directory.name, path: [])) }
+        return try reader.directory(name: name, in: parent).map { try attributes(of: $0, reader) }
+      }
+      return try reader.node(name: name, in: parent).map { attributes(of: $0, try owner(of: directory, reader)) }
+    }
+  }
+
+  static let controlName = ".control"
+
+  private func getattr(_ request: OpaquePointer, _ ino: Int64) throws {
+    guard var attributes = try attributes(ino) else { throw Failure(ENOENT) }
+    cfs_reply_attributes(request, &attributes)
+  }
+
+  func attributes(_ ino: Int64) throws -> cfs_attributes? {
+    if ControlTree.isControl(ino) { return try control.node(ino).map(controlAttributes) }
+    return try store.read { reader in
+      if ino == TreeInode.root {
+        let employees = try reader.directories(in: ino)
+        return cfs_attributes(
+          ino: ino, mode: Modes.root, links: UInt32(employees.count + 3), owner: owners.mountOwner, size: 0,
+          modified: employees.map(\.modified).max() ?? Timestamp(milliseconds: 0), timeout: Self.recordTimeout)
+      }
+      if let directory = try reader.directory(ino) { return try attributes(of: directory, reader) }
+      guard let node = try reader.node(ino) ?? reader.retiredNode(ino), let parent = try reader.directory(node.parent) else { return nil }
+      return attributes(of: node, try owner(of: parent, reader))
+    }
+  }
+
+  private func owner(of directory: TreeDirectory, _ reader: StoreReader) throws -> (user: UInt32, group: UInt32) {
+    if directory.parent == TreeInode.root { return owners.ids(of: directory.unixUser) }
+    return owners.ids(of: try reader.directory(directory.parent)?.unixUser)
+  }
+
+  func attributes(of directory: TreeDirectory, _ reader: StoreReader) throws -> cfs_attributes {
+    let folders = directory.kind == nil ? try reader.directories(in: directory.ino) : []
+    let modified = folders.map(\.modified).max() ?? directory.modified
+    return cfs_attributes(
+      ino: directory.ino, mode: Modes.directory, links: UInt32(directory.kind == nil ? folders.count + 3 : 2),
+      owner: try owner(of: directory, reader), size: 0, modified: modified, timeout: Self.recordTimeout)
+  }
+
+  func attributes(of node: TreeNode, _ owner: (user: UInt32, group: UInt32)) -> cfs_attributes {
+    cfs_attributes(
+      ino: node.ino, mode: Modes.record, links: node.name.isEmpty ? 0 : 1, owner: owner, size: node.size, modified: node.modified,
+      timeout: Self.recordTimeout)
+  }
+
+  func controlAttributes(_ node: ControlTree.Node) throws -> cfs_attributes {
+    let ino = control.number(of: node)
+    switch node {
+    case .directory(let employee, let path):
+      let directories = control.entries(employee: employee, path: path).count { if case .directory = $0.node { true } else { false } }
+      return cfs_attributes(
+        ino: ino, mode: Modes.directory, links: UInt32(directories + 2), owner: try controlOwner(employee), size: 0,
+        modified: Timestamp(milliseconds: 0), timeout: Self.controlTimeout)
+    case .file(let file):
+      let contents = control.contents(file, ino: ino)
+      return cfs_attributes(
+        ino: ino, mode: file.isWritable ? Modes.writableControlFile : Modes.controlFile, owner: try controlOwner(file.employee),
+        size: Int64(contents.bytes.count), modified: contents.modified, timeout: Self.controlTimeout)
+    }
+  }
+
+  private func controlOwner(_ employee: String?) throws -> (user: UInt32, group: UInt32) {
+    guard let employee else { return owners.mountOwner }
+    return try store.read { owners.ids(of: try $0.directory(name: employee, in: TreeInode.root)?.unixUser) }
+  }
+
+  /// `echo x > FILE` first cuts the file to size 0: a control file takes no notice. Times (touch) are taken no notice of either.
+  private func setattr(_ request: OpaquePointer, _ ino: Int64, onlySize: Bool) throws {
+    guard case .file(let file)? = control.node(ino), file.isWritable else { throw Failure(EROFS) }
+    guard onlySize else { throw Failure(EPERM) }
+    try getattr(request, ino)
+  }
+
+  // MARK: Contents
+
+  private func read(_ request: OpaquePointer, _ ino: Int64, size: Int, offset: Int64) throws {
+    let bytes: [UInt8]
+    if case .file(let file)? = control.node(ino) {
+      bytes = control.contents(file, ino: ino).bytes
+    } else {
+      guard let content = try contents.content(ino) else { throw Failure(ENOENT) }
+      bytes = content
+      let count = readAhead.advice(onRead: ino)
+      if count > 0 { notifier?.prefetch(after: ino, count: count) }
+    }
+    let start = min(max(Int(offset), 0), bytes.count)
+    let end = min(start + size, bytes.count)
+    bytes.withUnsafeBytes { buffer in cfs_reply_bytes(request, buffer.baseAddress.map { $0 + start }, end - start) }
+  }
+
+  private func write(_ request: OpaquePointer, _ ino: Int64, _ bytes: [UInt8], user: UInt32) throws {
+    guard case .file(let file)? = control.node(ino), file.isWritable else { throw Failure(EROFS) }
+    // A pointer as a number: requests are answered once, by whichever thread the completion comes on.
+    let key = UInt(bitPattern: request)
+    let pending = PendingWrite()
+    pendingWrites.withLock { $0[key] = pending }
+    cfs_on_interrupt(
+      request,
+      { request, context in
+        let key = UInt(bitPattern: request)
+        FileSystem.from(context).pendingWrites.withLock { $0[key] }?.interrupt()
+      }, Unmanaged.passUnretained(self).toOpaque())
+    let handle = control.write(bytes, to: file, user: user) { [self] code in
+      pending.finish()
+      _ = pendingWrites.withLock { $0.removeValue(forKey: key) }
+      guard let request = OpaquePointer(bitPattern: key) else { return }
+      if code == 0 { cfs_reply_written(request, bytes.count) } else { cfs_reply_error(request, code) }
+      notifier?.refresh([ino])
+    }
+    if let handle { pending.wait(for: handle) }
+  }
+
+  private func statfs(_ request: OpaquePointer) throws {
+    let totals = try store.read { try $0.treeTotals() }
+    cfs_reply_statfs(request, UInt64((totals.bytes + 511) / 512), UInt64(totals.files))
+  }
+
+  // MARK: Extended attributes
+
+  private static let attributePrefix = "user.concordfs."
+
+  private func getxattr(_ request: OpaquePointer, _ ino: Int64, _ name: String, room: Int) throws {
+    guard TreeInode.isRecord(ino), name.hasPrefix(Self.attributePrefix) else { throw Failure(ENODATA) }
+    let all = try store.read { try $0.attributes(ino) }
+    guard let value = all[String(name.dropFirst(Self.attributePrefix.count))] else { throw Failure(ENODATA) }
+    try reply(request, Array(value.utf8), room: room)
+  }
+
+  private func listxattr(_ request: OpaquePointer, _ ino: Int64, room: Int) throws {
+    let names = TreeInode.isRecord(ino) ? try store.read { try $0.attributes(ino) }.keys.sorted() : []
+    try reply(request, names.flatMap { Array((Self.attributePrefix + $0).utf8) + [0] }, room: room)
+  }
+
+  private func reply(_ request: OpaquePointer, _ bytes: [UInt8], room: Int) throws {
+    if room == 0 { return cfs_reply_xattr_size(request, bytes.count) }
+    guard bytes.count <= room else { throw Failure(ERANGE) }
+    bytes.withUnsafeBytes { cfs_reply_bytes(request, $0.baseAddress, $0.count) }
+  }
+}
