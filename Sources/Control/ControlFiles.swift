@@ -41,11 +41,11 @@ public final class ControlFiles: ControlPlane {
   public func contents(of file: ControlFile) -> (bytes: [UInt8], modified: Timestamp) {
     if file.path == ["log"] { return source.logText(employee: file.employee) }
     if file.isWritable {
-      let history = history.withLock { $0[Self.key(file)] } ?? History()
+      let history = history(of: Self.key(file))
       let refused = history.refusal.map { ["refused: \($0)"] } ?? []
       return (Self.text(refused + history.lines.reversed()), history.modified ?? Self.started)
     }
-    return (Array(text(of: file).utf8), source.now())
+    return (Array(text(of: file).utf8), file.path == ["README"] ? Self.started : source.lastChange())
   }
 
   private func text(of file: ControlFile) -> String {
@@ -93,10 +93,18 @@ public final class ControlFiles: ControlPlane {
     }
   }
 
+  private func history(of key: String) -> History {
+    if let known = history.withLock({ $0[key] }) { return known }
+    let lines = source.history(of: key)
+    let modified = lines.last.flatMap { Timestamp(iso8601: $0.prefix { $0 != " " }) }
+    return History(refusal: nil, lines: lines, modified: modified)
+  }
+
   private func note(_ file: ControlFile, refusal: String?, _ line: String?) {
     let now = source.now()
-    history.withLock { histories in
-      var history = histories[Self.key(file)] ?? History()
+    let known = history(of: Self.key(file))
+    let lines = history.withLock { histories in
+      var history = histories[Self.key(file)] ?? known
       history.refusal = refusal
       if let line {
         history.lines.append("\(now.iso8601) \(line)")
@@ -104,7 +112,9 @@ public final class ControlFiles: ControlPlane {
       }
       history.modified = now
       histories[Self.key(file)] = history
+      return history.lines
     }
+    if line != nil { source.keep(lines, of: Self.key(file)) }
   }
 
   /// Requests are noted when they are taken and when they end; the writer waits only where a line says so.

@@ -24,4 +24,10 @@ public protocol ControlSource: Sendable {
   func mayControl(user: UInt32, employee: String?) -> Bool
   /// The time.
   func now() -> Timestamp
+  /// When the state that the files show last changed: their time, so that copies of an unchanged tree transfer nothing.
+  func lastChange() -> Timestamp
+  /// Lines of late of a writable file, kept over restarts.
+  func history(of file: String) -> [String]
+  /// Keeps them.
+  func keep(_ lines: [String], of file: String)
 }

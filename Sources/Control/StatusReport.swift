@@ -68,8 +68,6 @@ public struct StatusReport: Sendable, Codable, Hashable {
     }
   }
 
-  /// Time of the report, ISO 8601.
-  public var time: String
   /// The program's version.
   public var version: String
   /// Whether a daemon serves the store.
@@ -82,8 +80,7 @@ public struct StatusReport: Sendable, Codable, Hashable {
   public var employees: [Person]
 
   /// Creates the value from its parts.
-  public init(time: String, version: String, isRunning: Bool, mountPoint: String?, isPaused: Bool, employees: [Person]) {
-    self.time = time
+  public init(version: String, isRunning: Bool, mountPoint: String?, isPaused: Bool, employees: [Person]) {
     self.version = version
     self.isRunning = isRunning
     self.mountPoint = mountPoint
@@ -110,7 +107,7 @@ public struct StatusReport: Sendable, Codable, Hashable {
 
   /// A table for people.
   public var text: String {
-    var lines = ["concordfs \(version), \(time)\(isRunning ? "" : ", no daemon is running")\(isPaused ? ", PAUSED" : "")"]
+    var lines = ["concordfs \(version)\(isRunning ? "" : ", no daemon is running")\(isPaused ? ", PAUSED" : "")"]
     var rows = [["employee", "policy", "state", "type", "linked", "last", "outcome", "next", "errors"]]
     for person in employees {
       let kinds: [Kind?] = person.kinds.isEmpty ? [nil] : person.kinds

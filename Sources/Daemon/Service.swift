@@ -23,7 +23,7 @@ public struct Service: Sendable {
   /// Synchronizes now, in this process. Refused while a daemon owns the store: that one is asked by its control file instead.
   /// - Throws: `storage` when the store is in use; `configuration` for unknown employees.
   public func synchronize(
-    employees: [String]?, kinds: Set<RecordKind>?, full: Bool, progress: @escaping @Sendable (Progress) -> Void,
+    employees: [String]?, kinds: Set<RecordKind>?, full: Bool, progress: @escaping @Sendable (CycleProgress) -> Void,
     log: @escaping @Sendable (LogEntry) -> Void
   ) async throws(SyncError) -> [CycleReport] {
     try check(employees)

@@ -133,6 +133,11 @@ public struct StoreReader {
     try db.row(Self.linkColumns + "WHERE mailbox = ? AND kind = ? AND item_id = ?", [mailbox.address, kind.rawValue, item.rawValue], link)
   }
 
+  /// The link of a file.
+  public func link(uid: String, kind: RecordKind, mailbox: Mailbox) throws -> Link? {
+    try db.row(Self.linkColumns + "WHERE mailbox = ? AND kind = ? AND uid = ?", [mailbox.address, kind.rawValue, uid], link)
+  }
+
   /// A link by its number.
   public func link(id: Int64) throws -> Link? { try db.row(Self.linkColumns + "WHERE id = ?", [id], link) }
 

@@ -18,7 +18,7 @@ struct Cycle: Sendable {
 
   /// Runs the cycle. Errors that end it are in the report; nothing is thrown.
   /// - Parameter entitiesOnly: only what other mailboxes brought into the ERP in this round.
-  func run(full: Bool, entitiesOnly: Bool = false, progress: @Sendable (Progress) -> Void) async -> CycleReport {
+  func run(full: Bool, entitiesOnly: Bool = false, progress: @Sendable (CycleProgress) -> Void) async -> CycleReport {
     let started = parts.surroundings.now()
     var record = Run(
       id: parts.surroundings.operationID().rawValue, mailbox: spoke.mailbox, kinds: [spoke.kind], started: started, ended: nil,
@@ -51,7 +51,7 @@ struct Cycle: Sendable {
   }
 
   private func turn(
-    run: String, full: Bool, entitiesOnly: Bool, _ report: inout CycleReport, _ progress: @Sendable (Progress) -> Void
+    run: String, full: Bool, entitiesOnly: Bool, _ report: inout CycleReport, _ progress: @Sendable (CycleProgress) -> Void
   ) async throws(SyncError) {
     guard
       let folder = try await exchange.folder(
@@ -101,7 +101,7 @@ struct Cycle: Sendable {
 
   private func carryOut(
     _ agenda: Planner.Agenda, _ planner: Planner, _ executor: Executor, _ report: inout CycleReport,
-    _ progress: @Sendable (Progress) -> Void
+    _ progress: @Sendable (CycleProgress) -> Void
   ) async throws(SyncError) {
     var done = 0
     for chunk in agenda.candidates.inBatches(of: Self.chunk) {
@@ -110,7 +110,8 @@ struct Cycle: Sendable {
       report.counts.merge(tally.counts, uniquingKeysWith: +)
       report.failures += tally.failures
       done += chunk.count
-      progress(Progress(employee: spoke.employee.email, kind: spoke.kind, phase: "writing", done: done, total: agenda.candidates.count))
+      progress(
+        CycleProgress(employee: spoke.employee.email, kind: spoke.kind, phase: "writing", done: done, total: agenda.candidates.count))
     }
   }
 

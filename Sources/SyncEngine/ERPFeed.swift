@@ -11,7 +11,7 @@ struct ERPFeed: Sendable {
 
   /// Reads changed records, then finds what the cursor missed and what was deleted by comparing ids and versions.
   /// - Returns: how many records were fetched.
-  func refresh(_ kind: RecordKind, full: Bool, progress: @Sendable (Progress) -> Void) async throws(SyncError) -> Int {
+  func refresh(_ kind: RecordKind, full: Bool, progress: @Sendable (CycleProgress) -> Void) async throws(SyncError) -> Int {
     let cursorName = "erp/\(kind.rawValue)"
     let cursor = full ? nil : try parts.store.read { try $0.cursor(cursorName) }
     var fetched = 0
@@ -29,7 +29,7 @@ struct ERPFeed: Sendable {
       }
       fetched += answer.entities.count
       page = answer.nextPage
-      progress(Progress(employee: nil, kind: kind, phase: "reading", done: fetched, total: nil))
+      progress(CycleProgress(employee: nil, kind: kind, phase: "reading", done: fetched, total: nil))
     } while page != nil
     return fetched + (try await sweep(kind))
   }

@@ -78,7 +78,7 @@ public struct CycleReport: Sendable, Hashable {
 }
 
 /// How far a running cycle is.
-public struct Progress: Sendable, Hashable {
+public struct CycleProgress: Sendable, Hashable {
   /// Address of the employee; nil while the ERP is read for everybody.
   public var employee: String?
   /// The record type.

@@ -15,7 +15,7 @@ struct MailboxFeed: Sendable {
 
   /// Reads changes and contents.
   /// - Returns: how many items were fetched.
-  func refresh(folder: FolderID, full: Bool, progress: @Sendable (Progress) -> Void) async throws(SyncError) -> Int {
+  func refresh(folder: FolderID, full: Bool, progress: @Sendable (CycleProgress) -> Void) async throws(SyncError) -> Int {
     let stored = full ? nil : try parts.store.read { try $0.cursor(spoke.folderCursor(folder)) }
     do {
       try await readChanges(folder, since: stored)
@@ -58,7 +58,7 @@ struct MailboxFeed: Sendable {
     }
   }
 
-  private func fetchContents(_ progress: @Sendable (Progress) -> Void) async throws(SyncError) -> Int {
+  private func fetchContents(_ progress: @Sendable (CycleProgress) -> Void) async throws(SyncError) -> Int {
     var fetched = 0
     var failed: Set<ItemID> = []
     while true {
@@ -68,7 +68,7 @@ struct MailboxFeed: Sendable {
       if wanted.isEmpty { return fetched }
       failed.formUnion(try await fetch(wanted))
       fetched += wanted.count
-      progress(Progress(employee: spoke.mailbox.address, kind: spoke.kind, phase: "reading", done: fetched, total: nil))
+      progress(CycleProgress(employee: spoke.mailbox.address, kind: spoke.kind, phase: "reading", done: fetched, total: nil))
     }
   }
 

@@ -43,7 +43,7 @@ public struct SyncEngine: Sendable {
   ///   - full: forget the cursors and compare everything.
   /// - Returns: one report an employee and type. A failure of the ERP fails every report.
   public func synchronize(
-    employees: [String]?, kinds: Set<RecordKind>?, full: Bool, progress: @Sendable (Progress) -> Void = { _ in }
+    employees: [String]?, kinds: Set<RecordKind>?, full: Bool, progress: @Sendable (CycleProgress) -> Void = { _ in }
   ) async throws(SyncError) -> [CycleReport] {
     let spokes = try spokes(employees: employees, kinds: kinds)
     guard !spokes.isEmpty else { return [] }
@@ -67,7 +67,9 @@ public struct SyncEngine: Sendable {
   }
 
   /// What one mailbox brought into the ERP reaches the mailboxes that were turned before it in the same round.
-  private func carryOn(_ spokes: [Spoke], _ people: [ERPEmployee], _ reports: inout [CycleReport], _ progress: @Sendable (Progress) -> Void)
+  private func carryOn(
+    _ spokes: [Spoke], _ people: [ERPEmployee], _ reports: inout [CycleReport], _ progress: @Sendable (CycleProgress) -> Void
+  )
     async
   {
     for _ in 1..<Self.roundLimit {

@@ -1,0 +1,41 @@
+import Foundation
+
+/// A record as the server keeps it: fields by contract name, linked records by theirs.
+struct ServerRecord: Sendable {
+  var id: String
+  var key: String
+  var fields: [String: JSONValue]
+  var linked: [String: [String: JSONValue]]
+  var modified: Date
+  /// Place in the order of changes.
+  var sequence: Int
+}
+
+/// A refusal of the REST API.
+struct ERPRefusal: Error, Sendable {
+  var status: Int
+  var message: String
+  var exceptionType: String?
+  /// A 422's record with its refused fields.
+  var record: JSONValue?
+
+  init(_ status: Int, _ message: String, exceptionType: String? = nil, record: JSONValue? = nil) {
+    self.status = status
+    self.message = message
+    self.exceptionType = exceptionType
+    self.record = record
+  }
+
+  static let noEntity = ERPRefusal(
+    500, "No entity satisfies the condition.", exceptionType: "PX.Api.ContractBased.NoEntitySatisfiesTheConditionException")
+
+  var body: JSONValue {
+    if let record { return record }
+    var body: [String: JSONValue] = ["message": .text(status == 500 ? "An error has occurred." : message)]
+    if status == 500 {
+      body["exceptionMessage"] = .text(message)
+      body["exceptionType"] = .text(exceptionType ?? "PX.Data.PXException")
+    }
+    return .object(body)
+  }
+}

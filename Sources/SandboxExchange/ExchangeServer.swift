@@ -1,0 +1,169 @@
+public import FlyingFox
+public import Foundation
+import Synchronization
+import XMLStream
+
+/// How the Exchange server is set up.
+public struct ExchangeServerConfiguration: Sendable {
+  /// The account with full access to every mailbox.
+  public var delegateAddress: String
+  /// Its password.
+  public var delegatePassword: String
+  /// Seed of ids and change keys.
+  public var seed: UInt64
+  /// The clock.
+  public var now: @Sendable () -> Date
+
+  /// Creates the value from its parts.
+  public init(
+    delegateAddress: String, delegatePassword: String, seed: UInt64 = 1, now: @escaping @Sendable () -> Date = { Date() }
+  ) {
+    self.delegateAddress = delegateAddress
+    self.delegatePassword = delegatePassword
+    self.seed = seed
+    self.now = now
+  }
+}
+
+/// An Exchange server for trying policies: EWS over mailboxes in memory, as ews.md describes real servers.
+public actor ExchangeServer {
+  let configuration: ExchangeServerConfiguration
+  var mailboxes: [String: ServerMailbox] = [:]
+  var identities: IdentityMaker
+  var change = 0
+  /// Sync states of before a restart, or forgotten ones, have another era.
+  var era: Int
+  var log = RequestLog()
+  var faults: [InstalledFault] = []
+  /// Which mailbox each id belongs to.
+  var owners: [String: String] = [:]
+
+  /// A server without mailboxes but the delegate's.
+  public init(configuration: ExchangeServerConfiguration) {
+    self.configuration = configuration
+    identities = IdentityMaker(seed: configuration.seed)
+    era = 1
+    let (address, password) = (configuration.delegateAddress, configuration.delegatePassword)
+    mailboxes[address.lowercased()] = ServerMailbox(address: address.lowercased(), name: "concordfs synchronization", password: password)
+    Self.makeFolders(&mailboxes[address.lowercased()], &identities, &owners)
+  }
+
+  /// Adds a mailbox with the folders that every mailbox has.
+  public func addMailbox(address: String, displayName: String, password: String) {
+    let key = address.lowercased()
+    mailboxes[key] = ServerMailbox(address: key, name: displayName, password: password)
+    Self.makeFolders(&mailboxes[key], &identities, &owners)
+  }
+
+  private static func makeFolders(_ mailbox: inout ServerMailbox?, _ identities: inout IdentityMaker, _ owners: inout [String: String]) {
+    guard var box = mailbox else { return }
+    var ids: [String: String] = [:]
+    for folder in ServerMailbox.distinguishedFolders {
+      let id = identities.id()
+      ids[folder.id] = id
+      owners[id] = box.address
+      box.folders[id] = ServerFolder(
+        id: id, changeKey: identities.changeKey(), parent: folder.parent.flatMap { ids[$0] }, name: folder.name,
+        folderClass: folder.folderClass,
+        distinguished: folder.id, change: 0)
+    }
+    mailbox = box
+  }
+
+  /// Puts an item into a distinguished folder, as if its owner had made it.
+  /// - Parameter item: an item element, e.g. `t:Contact`, with its properties in schema order.
+  public func seed(_ item: XMLElementText, mailbox address: String, folder: String) throws {
+    guard var mailbox = mailboxes[address.lowercased()], let target = mailbox.distinguished(folder) else { throw Refusal.folderNotFound }
+    _ = try create(try XML.parse(Array(item.xml.utf8)), in: target.id, &mailbox)
+    mailboxes[address.lowercased()] = mailbox
+  }
+
+  /// Answers one HTTP request to `/EWS/Exchange.asmx`.
+  public func handle(_ request: FlyingFox.HTTPRequest) async -> FlyingFox.HTTPResponse {
+    guard let user = authenticate(request.headers[.authorization]) else {
+      return HTTPResponse(statusCode: .unauthorized, headers: HTTPHeaders([HTTPHeader("WWW-Authenticate"): "Basic realm=\"sandbox\""]))
+    }
+    guard request.method == .POST else { return HTTPResponse(statusCode: .ok) }
+    let body = (try? await request.bodyData) ?? Data()
+    return await answer(Array(body), user: user)
+  }
+
+  private func authenticate(_ header: String?) -> String? {
+    guard let header, header.lowercased().hasPrefix("basic "),
+      let data = Data(base64Encoded: String(header.dropFirst(6)).trimmingCharacters(in: .whitespaces))
+    else { return nil }
+    let pair = String(decoding: data, as: UTF8.self).split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    guard pair.count == 2, let mailbox = mailboxes[pair[0].lowercased()], mailbox.password == pair[1] else { return nil }
+    return mailbox.address
+  }
+
+  private func answer(_ body: [UInt8], user: String) async -> FlyingFox.HTTPResponse {
+    let started = configuration.now()
+    var entry = RequestLog.Entry(time: started, user: user, bytesIn: body.count)
+    var reply = XMLWriter()
+    var status = HTTPStatusCode.ok
+    var fault: InstalledFault?
+    do {
+      let envelope: XMLElement
+      do { envelope = try XML.parse(body) } catch { throw Refusal.schema("not well-formed XML: \(error.message)") }
+      guard envelope.name == "Envelope", let operation = envelope.child("Body")?.children.first else {
+        throw Refusal("ErrorInvalidRequest", "The request has no operation.", isFault: true)
+      }
+      entry.operation = operation.name
+      fault = takeFault(operation.name)
+      if let fault, fault.delayMilliseconds > 0 { try? await Task.sleep(for: .milliseconds(fault.delayMilliseconds)) }
+      if let refusal = fault?.refusalBefore { throw refusal }
+      try checkVersion(envelope)
+      let caller = Caller(user: user, impersonated: impersonated(envelope, user: user))
+      var messages = try perform(operation, caller, &entry)
+      if fault?.kind == .partialBatch { messages = Self.cutShort(messages, operation.name) }
+      write(messages, operation.name, &reply)
+      entry.codes = messages.map(\.code)
+    } catch let refusal as Refusal {
+      status = .internalServerError
+      entry.codes = [refusal.code]
+      writeFault(refusal, &reply)
+    } catch {
+      status = .internalServerError
+      writeFault(Refusal("ErrorInternalServerError", "An internal server error occurred. The operation failed."), &reply)
+    }
+    if fault?.kind == .unavailable { return HTTPResponse(statusCode: .serviceUnavailable) }
+    entry.bytesOut = reply.bytes.count
+    log.append(entry, request: body, reply: reply.bytes)
+    if fault?.kind == .dropAnswer {
+      // The work is done; the client never hears of it: an answer that is no answer, then the end of the connection.
+      return HTTPResponse(statusCode: .badGateway, headers: HTTPHeaders([HTTPHeader("Connection"): "close"]))
+    }
+    return HTTPResponse(
+      statusCode: status, headers: HTTPHeaders([.contentType: "text/xml; charset=utf-8"]), body: Data(reply.bytes))
+  }
+
+  private func checkVersion(_ envelope: XMLElement) throws {
+    guard let version = envelope.descendant("Header", "RequestServerVersion")?.attribute("Version") else { return }
+    let known = [
+      "Exchange2007", "Exchange2007_SP1", "Exchange2010", "Exchange2010_SP1", "Exchange2010_SP2", "Exchange2013", "Exchange2013_SP1",
+      "Exchange2016",
+    ]
+    if !known.contains(version) { throw Refusal("ErrorInvalidServerVersion", "The specified server version is invalid.", isFault: true) }
+  }
+
+  private func impersonated(_ envelope: XMLElement, user: String) -> String? {
+    let identity = envelope.descendant("Header", "ExchangeImpersonation", "ConnectingSID")?.children.first?.text.lowercased()
+    return user == configuration.delegateAddress.lowercased() ? identity : nil
+  }
+}
+
+/// Who asks, and in whose name.
+struct Caller: Sendable {
+  var user: String
+  var impersonated: String?
+  var home: String { impersonated ?? user }
+}
+
+/// Text of an XML element, so that callers need not share a parser's types.
+public struct XMLElementText: Sendable {
+  /// The element as XML text.
+  public var xml: String
+  /// An element as XML text.
+  public init(_ xml: String) { self.xml = xml }
+}

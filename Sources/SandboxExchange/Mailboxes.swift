@@ -1,0 +1,94 @@
+import Foundation
+import XMLStream
+
+/// An item as the server keeps it.
+struct ServerItem: Sendable {
+  var id: String
+  var changeKey: String
+  var folder: String
+  var className: String
+  /// Sub-elements by name, as they were sent, in the server's form.
+  var elements: [String: XMLElement]
+  var extended: [ExtendedName: [String]]
+  /// PidTagSearchKey: kept over moves and copies.
+  var searchKey: String
+  var created: Date
+  var modified: Date
+  /// Number of its last change, and of its coming into the folder.
+  var change: Int
+  var arrival: Int
+
+  var itemClass: ItemClass? { ItemClass.all[className] }
+  func text(_ element: String) -> String? { elements[element]?.text }
+}
+
+/// A folder as the server keeps it.
+struct ServerFolder: Sendable {
+  var id: String
+  var changeKey: String
+  var parent: String?
+  var name: String
+  var folderClass: String
+  /// Distinguished id, for those that every mailbox has.
+  var distinguished: String?
+  var change: Int
+  /// Changes of the folder in order: number and item. The latest number of an item counts.
+  var log: [(change: Int, item: String)] = []
+  var items: Set<String> = []
+}
+
+/// One mailbox.
+struct ServerMailbox: Sendable {
+  var address: String
+  var name: String
+  var password: String
+  var folders: [String: ServerFolder] = [:]
+  var items: [String: ServerItem] = [:]
+  /// User configurations by folder and name: base64 of their XML data.
+  var configurations: [String: String] = [:]
+  /// Deleted folders by the number of their deletion, for the hierarchy.
+  var deletedFolders: [(change: Int, folder: String)] = []
+
+  func distinguished(_ name: String) -> ServerFolder? { folders.values.first { $0.distinguished == name.lowercased() } }
+
+  static let distinguishedFolders: [(id: String, parent: String?, name: String, folderClass: String)] = [
+    ("root", nil, "", "IPF.Note"), ("msgfolderroot", "root", "Top of Information Store", "IPF.Note"),
+    ("inbox", "msgfolderroot", "Inbox", "IPF.Note"), ("drafts", "msgfolderroot", "Drafts", "IPF.Note"),
+    ("sentitems", "msgfolderroot", "Sent Items", "IPF.Note"), ("outbox", "msgfolderroot", "Outbox", "IPF.Note"),
+    ("deleteditems", "msgfolderroot", "Deleted Items", "IPF.Note"), ("junkemail", "msgfolderroot", "Junk Email", "IPF.Note"),
+    ("calendar", "msgfolderroot", "Calendar", "IPF.Appointment"), ("contacts", "msgfolderroot", "Contacts", "IPF.Contact"),
+    ("tasks", "msgfolderroot", "Tasks", "IPF.Task"), ("notes", "msgfolderroot", "Notes", "IPF.StickyNote"),
+    ("journal", "msgfolderroot", "Journal", "IPF.Journal"),
+  ]
+}
+
+/// Makes ids and change keys: opaque, base64, unique, the same for the same seed.
+struct IdentityMaker: Sendable {
+  private var state: UInt64
+  private var count: UInt64 = 0
+
+  init(seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 &+ 0x1234_5678_9abc_def1 }
+
+  private mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+    return z ^ (z >> 31)
+  }
+
+  /// An id of 152 characters of base64, as long as Exchange's, beginning like Exchange's.
+  mutating func id() -> String {
+    count += 1
+    var bytes: [UInt8] = [0x00, 0x03, 0x24]
+    while bytes.count < 106 { withUnsafeBytes(of: next().littleEndian) { bytes += $0 } }
+    withUnsafeBytes(of: count.bigEndian) { bytes += $0 }
+    return Data(bytes.prefix(114)).base64EncodedString()
+  }
+
+  mutating func changeKey() -> String {
+    var bytes: [UInt8] = [0x11, 0, 0, 0, 0x16, 0, 0, 0]
+    for _ in 0..<2 { withUnsafeBytes(of: next().littleEndian) { bytes += $0 } }
+    return Data(bytes).base64EncodedString()
+  }
+}

@@ -1,0 +1,72 @@
+import ArgumentParser
+import Daemon
+import Foundation
+import Model
+import Store
+
+struct Holds: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Shows and decides cycles that a guard stopped.", subcommands: [List.self, Show.self, Approve.self, Discard.self],
+    defaultSubcommand: List.self)
+
+  struct List: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "The holds that wait for a decision.")
+    @OptionGroup var file: ConfigurationOption
+
+    mutating func run() throws {
+      let store = try file.store(try file.read())
+      let holds = try attempt { () throws(SyncError) in try store.read { try $0.holds(open: true) } }
+      for hold in holds { print("\(hold.id) \(hold.created.iso8601) \(hold.mailbox.address) \(hold.kind.rawValue): \(hold.reason)") }
+      if holds.isEmpty { print("no holds") }
+    }
+  }
+
+  struct Show: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "The plan of a hold and why it was held.")
+    @OptionGroup var file: ConfigurationOption
+    @Argument var id: String
+
+    mutating func run() throws {
+      let store = try file.store(try file.read())
+      guard let hold = try attempt({ () throws(SyncError) in try store.read { try $0.hold(id) } }) else {
+        throw failed(SyncError(.notFound, "there is no hold '\(id)'; 'concordfs holds' lists them"))
+      }
+      print(Reporting.text(hold), terminator: "")
+    }
+  }
+
+  struct Approve: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "The next cycle carries the held plan out, if it is still the same.")
+    @OptionGroup var file: ConfigurationOption
+    @Argument var id: String
+    mutating func run() throws { try Holds.decide(file, id, "approve", .approved) }
+  }
+
+  struct Discard: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "The held plan is dropped; the next cycle decides anew.")
+    @OptionGroup var file: ConfigurationOption
+    @Argument var id: String
+    mutating func run() throws { try Holds.decide(file, id, "discard", .discarded) }
+  }
+
+  private static func decide(_ file: ConfigurationOption, _ id: String, _ word: String, _ state: Hold.State) throws {
+    let settings = try file.read()
+    if let mountPoint = StoreLock.owner(path: settings.store)?.mountPoint {
+      let code = ControlWriting.write("\(word) \(id)\n", to: mountPoint + "/.control/ctl")
+      guard code == 0 else { throw failed(SyncError(.notFound, "the daemon refused '\(word) \(id)': \(String(cString: strerror(code)))")) }
+      return
+    }
+    let lock = try attempt { () throws(SyncError) in try StoreLock.acquire(path: settings.store) }
+    defer { lock.release() }
+    let store = try attempt { () throws(SyncError) in try Store(path: settings.store) }
+    let found = try attempt { () throws(SyncError) in
+      try store.write { transaction in
+        guard var hold = try transaction.reader.hold(id), hold.state == .open else { return false }
+        hold.state = state
+        try transaction.save(hold)
+        return true
+      }
+    }
+    guard found else { throw failed(SyncError(.notFound, "there is no open hold '\(id)'; 'concordfs holds' lists them")) }
+  }
+}
