@@ -19,14 +19,20 @@ func system(_ name: String, _ pkgConfig: String, apt: String) -> Target {
   .systemLibrary(name: name, path: "Sources/System/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let http: Target.Dependency = .product(name: "FlyingFox", package: "FlyingFox")
+let sockets: Target.Dependency = .product(name: "FlyingSocks", package: "FlyingFox")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 let package = Package(
   name: "concordfs",
+  products: [.executable(name: "concordfs", targets: ["concordfs"])],
   dependencies: [
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
   ],
   targets: [
     system("CCurl", "libcurl", apt: "libcurl4-openssl-dev"),
@@ -51,6 +57,17 @@ let package = Package(
     module("SyncEngine", ["Model", "Reconcile", "Render", "Store"]),
     module("Control", ["Model"]),
     module("Mount", ["Model", "Store", "Control", "FuseShim"]),
+    module(
+      "Daemon", ["Configuration", "Exchange", "ERP", "SyncEngine", "Mount", "Control", "Store", "Model", "Transport"]),
+    // The sandbox: two servers to try policies against. Nothing above imports it.
+    module("SandboxSeed"),
+    module("SandboxExchange", ["XMLStream", http]),
+    module("SandboxERP", [http]),
+    module("Sandbox", ["SandboxSeed", "SandboxExchange", "SandboxERP", http, sockets]),
+    .executableTarget(
+      name: "concordfs",
+      dependencies: ["Daemon", "Sandbox", "SyncEngine", "Configuration", "Control", "Store", "Render", "Model", arguments],
+      swiftSettings: strict),
     tests("Transport", ["Model"]), tests("XMLStream"),
   ]
 )

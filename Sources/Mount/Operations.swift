@@ -67,16 +67,15 @@ extension FileSystem {
       guard case .directory(let employee, let path)? = control.node(parent) else { return nil }
       return try control.entries(employee: employee, path: path).first { $0.name == name }.map { try controlAttributes($0.node) }
     }
+    if name == Self.controlName {
+      if parent == TreeInode.root { return try controlAttributes(.directory(employee: nil, path: [])) }
+      guard let directory = try store.read({ try $0.directory(parent) }), directory.kind == nil else { return nil }
+      return try controlAttributes(.directory(employee: directory.name, path: []))
+    }
     return try store.read { reader in
-      if parent == TreeInode.root {
-        if name == Self.controlName { return try controlAttributes(.directory(employee: nil, path: [])) }
-        return try reader.directory(name: name, in: parent).map { try attributes(of: $0, reader) }
-      }
+      if parent == TreeInode.root { return try reader.directory(name: name, in: parent).map { try attributes(of: $0, reader) } }
       guard let directory = try reader.directory(parent) else { return nil }
-      if directory.kind == nil {
-        if name == Self.controlName { return try controlAttributes(.directory(employee: directory.name, path: [])) }
-        return try reader.directory(name: name, in: parent).map { try attributes(of: $0, reader) }
-      }
+      if directory.kind == nil { return try reader.directory(name: name, in: parent).map { try attributes(of: $0, reader) } }
       return try reader.node(name: name, in: parent).map { attributes(of: $0, try owner(of: directory, reader)) }
     }
   }

@@ -1,4 +1,7 @@
 import ArgumentParser
+import Daemon
+import Foundation
+import Model
 
 struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -29,6 +32,7 @@ struct Test: AsyncParsableCommand {
     var failures = 0
     for await step in service.test(account: account) {
       print("\(step.isOK ? "ok    " : "FAILED") \(step.name): \(step.detail)")
+      fflush(nil)
       if !step.isOK { failures += 1 }
     }
     if failures > 0 { throw ExitCode(69) }

@@ -42,11 +42,11 @@ func complain(_ message: String) { FileHandle.standardError.write(Data("concordf
 /// Reports an error and gives the exit code for it.
 func failed(_ error: SyncError) -> ExitCode {
   complain(error.description)
-  return ExitCode(exitCode(error))
+  return ExitCode(exitStatus(of: error))
 }
 
 /// Exit codes of interface.md.
-func exitCode(_ error: SyncError) -> Int32 {
+func exitStatus(of error: SyncError) -> Int32 {
   switch error.code {
   case .unreachable, .tls, .timedOut: 69
   case .throttled, .transient, .held: 75

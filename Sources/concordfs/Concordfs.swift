@@ -1,6 +1,5 @@
 import ArgumentParser
 import Daemon
-import Glibc
 
 /// The command: one file a subcommand, nothing else here.
 @main
@@ -13,19 +12,4 @@ struct Concordfs: AsyncParsableCommand {
       PolicyCommand.self,
       EmployeeCommand.self, AccountCommand.self, Init.self, SandboxCommand.self,
     ])
-
-  /// Lines go out as they are written, also into a pipe.
-  static func main() async {
-    setvbuf(stdout, nil, _IOLBF, 0)
-    do {
-      var command = try parseAsRoot()
-      if var asynchronous = command as? any AsyncParsableCommand {
-        try await asynchronous.run()
-      } else {
-        try command.run()
-      }
-    } catch {
-      exit(withError: error)
-    }
-  }
 }

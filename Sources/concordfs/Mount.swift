@@ -31,6 +31,8 @@ struct Mount: AsyncParsableCommand {
 
 /// Goes into the background: starts this program again in a session of its own and waits until it says that it is mounted.
 enum Background {
+  /// POSIX_SPAWN_SETSID of spawn.h, which glibc shows only to GNU sources.
+  private static let newSession: Int16 = 0x80
   /// The descriptor on which the child says that it is ready.
   private static let variable = "CONCORDFS_READY_FD"
 
@@ -48,7 +50,7 @@ enum Background {
     posix_spawn_file_actions_addclose(&actions, ends[0])
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSID))
+    posix_spawnattr_setflags(&attributes, newSession)
     setenv(variable, String(ends[1]), 1)
     var child: pid_t = 0
     var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]

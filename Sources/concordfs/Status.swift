@@ -56,6 +56,7 @@ struct Log: AsyncParsableCommand {
         print(LogText.line(line.entry))
         last = line.id
       }
+      fflush(nil)
       guard follow else { return }
       try await Task.sleep(for: .milliseconds(Self.pause))
       let after = last

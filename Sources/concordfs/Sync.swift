@@ -35,7 +35,7 @@ struct Sync: AsyncParsableCommand {
       let text = report.error?.description ?? hold ?? (what.isEmpty ? "nothing to do" : what.joined(separator: ", "))
       print("\(report.employee) \(report.kind.rawValue): \(text)\(report.failures > 0 ? ", \(report.failures) failed" : "")")
     }
-    if let error = reports.compactMap(\.error).first { throw ExitCode(exitCode(error)) }
+    if let error = reports.compactMap(\.error).first { throw ExitCode(exitStatus(of: error)) }
     if reports.contains(where: { $0.hold != nil }) { throw ExitCode(75) }
     if reports.contains(where: { $0.failures > 0 }) { throw ExitCode(1) }
   }
@@ -74,7 +74,7 @@ final class ProgressLine: Sendable {
   func show(_ progress: CycleProgress) {
     guard isTerminal else { return }
     let total = progress.total.map { " of \($0)" } ?? ""
-    put("\(progress.employee ?? "ERP") \(progress.kind?.rawValue ?? ""): \(progress.phase) \(progress.done)\(total)")
+    put("\(progress.employee ?? "ERP") \(progress.kind.rawValue): \(progress.phase) \(progress.done)\(total)")
   }
 
   /// A line that stays.

@@ -1,0 +1,160 @@
+import FlyingFox
+import FlyingSocks
+import Foundation
+import SandboxERP
+import SandboxExchange
+import SandboxSeed
+
+/// How the sandbox is set up.
+public struct SandboxOptions: Sendable {
+  /// A loopback address.
+  public var address = "127.0.0.1"
+  /// 0: any free port.
+  public var port: UInt16 = 0
+  /// People with a mailbox.
+  public var employees = 3
+  /// Contacts in the ERP.
+  public var contacts = 60
+  /// Private contacts that each mailbox has of its own.
+  public var privateContacts = 3
+  /// Seed of the data.
+  public var seed: UInt64 = 1
+
+  /// The usual sandbox: three employees, sixty contacts.
+  public init() {}
+}
+
+/// What the sandbox cannot do.
+public struct SandboxError: Error, Sendable, CustomStringConvertible {
+  /// One line for people.
+  public var description: String
+}
+
+/// A local Exchange server and a local ERP in one process on loopback, filled with believable data.
+public final class Sandbox: Sendable {
+  /// The account that reaches every mailbox.
+  public static let delegate = (address: "concord-sync@example.test", password: "sandbox-delegate")
+  /// The ERP's API user.
+  public static let erpUser = (name: "concord", password: "sandbox-erp")
+  /// Password of every employee's mailbox.
+  public static let mailboxPassword = "sandbox-user"
+
+  private let options: SandboxOptions
+  private let exchange: ExchangeServer
+  private let erp: ERPServer
+  private let company: Company
+  private let server: HTTPServer
+
+  /// Slow clients and long polls get this many seconds.
+  private static let handlerTimeout = 1900.0
+  /// Request bodies are kept whole up to this size, in bytes.
+  private static let largestRequest = 96 << 20
+
+  /// Prepares both servers and fills them.
+  /// - Throws: `SandboxError` for an address that is not loopback.
+  public init(options: SandboxOptions) async throws {
+    guard options.address == "127.0.0.1" || options.address.hasPrefix("127.") else {
+      throw SandboxError(description: "the sandbox listens on loopback only, not on \(options.address): use 127.0.0.1")
+    }
+    self.options = options
+    company = Company(seed: options.seed, employees: options.employees, contacts: options.contacts)
+    exchange = ExchangeServer(
+      configuration: ExchangeServerConfiguration(
+        delegateAddress: Self.delegate.address, delegatePassword: Self.delegate.password, seed: options.seed))
+    erp = ERPServer(configuration: ERPServerConfiguration(username: Self.erpUser.name, password: Self.erpUser.password))
+    server = HTTPServer(
+      config: HTTPServer.Configuration(
+        address: try sockaddr_in.inet(ip4: options.address, port: options.port), timeout: Self.handlerTimeout,
+        sharedRequestReplaySize: Self.largestRequest, pool: NoDelayPool(wrapping: HTTPServer.defaultPool()), logger: .disabled))
+    for person in company.employees {
+      await exchange.addMailbox(address: person.email, displayName: person.name, password: Self.mailboxPassword)
+      await erp.addEmployee(id: person.id, name: person.name, email: person.email, workgroup: person.workgroup)
+      for number in 0..<options.privateContacts {
+        let contact =
+          "<Contact><GivenName>Private \(number + 1)</GivenName><Surname>of \(person.name.split(separator: " ")[0])</Surname></Contact>"
+        try await exchange.seed(XMLElementText(contact), mailbox: person.email, folder: "contacts")
+      }
+    }
+    for contact in company.contacts { await erp.addContact(contact.fields, address: contact.address) }
+    await addRoutes()
+  }
+
+  private func addRoutes() async {
+    let (exchange, erp) = (exchange, erp)
+    await server.appendRoute("*") { request in
+      let path = request.path.lowercased()
+      if path == "/ews/exchange.asmx" { return await exchange.handle(request) }
+      if path == "/entity" || path.hasPrefix("/entity/") { return await erp.handle(request) }
+      if path.hasPrefix("/sandbox/") { return await Self.control(request, exchange, erp) }
+      return HTTPResponse(statusCode: .notFound)
+    }
+  }
+
+  /// What tests and the curious ask the sandbox itself: the request logs, faults to show.
+  private static func control(_ request: HTTPRequest, _ exchange: ExchangeServer, _ erp: ERPServer) async -> HTTPResponse {
+    func json(_ data: Data) -> HTTPResponse {
+      HTTPResponse(statusCode: .ok, headers: HTTPHeaders([.contentType: "application/json"]), body: data)
+    }
+    let body = (try? await request.bodyData) ?? Data()
+    do {
+      switch (request.method, request.path) {
+      case (.GET, "/sandbox/exchange/log"): return json(await exchange.requestLogJSON())
+      case (.DELETE, "/sandbox/exchange/log"): await exchange.clearLog()
+      case (.POST, "/sandbox/exchange/fault"): try await exchange.installFault(json: body)
+      case (.POST, "/sandbox/exchange/traffic"): await exchange.writeTraffic(to: String(decoding: body, as: UTF8.self))
+      case (.DELETE, "/sandbox/exchange/traffic"): await exchange.writeTraffic(to: nil)
+      case (.GET, "/sandbox/erp/log"): return json(await erp.requestLogJSON())
+      case (.DELETE, "/sandbox/erp/log"): await erp.clearLog()
+      case (.POST, "/sandbox/erp/fault"): try await erp.installFault(json: body)
+      default: return HTTPResponse(statusCode: .notFound)
+      }
+    } catch {
+      return HTTPResponse(statusCode: .badRequest, body: Data("\(error)\n".utf8))
+    }
+    return HTTPResponse(statusCode: .noContent)
+  }
+
+  /// Serves until the task is cancelled or `stop` is called.
+  /// - Parameter ready: called with the port once the server listens.
+  public func run(ready: @escaping @Sendable (UInt16) async throws -> Void) async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { [server] in try await server.run() }
+      group.addTask { [server] in
+        try await server.waitUntilListening()
+        guard case .ip4(_, let port)? = await server.listeningAddress else { throw SandboxError(description: "the sandbox got no port") }
+        try await ready(port)
+      }
+      try await group.waitForAll()
+    }
+  }
+
+  /// Ends the server.
+  public func stop() async { await server.stop(timeout: 1) }
+
+  /// A configuration of concordfs that works as it is, and the secrets that it names.
+  /// - Parameters:
+  ///   - directory: where the secrets' files lie.
+  ///   - store: path of the cache.
+  public func configuration(port: UInt16, directory: String, store: String) -> (yaml: String, secrets: [(path: String, value: String)]) {
+    let base = "http://\(options.address):\(port)"
+    let (erpSecret, exchangeSecret) = ("\(directory)/erp.secret", "\(directory)/exchange.secret")
+    var lines = [
+      "store: \(store)", "", "erp:", "  kind: acumatica", "  url: \(base)", "  endpoint: Default/24.200.001",
+      "  auth: {username: \(Self.erpUser.name), password: {file: \(erpSecret)}}", "", "exchange:", "  - name: Sandbox",
+      "    email: \(Self.delegate.address)", "    password: {file: \(exchangeSecret)}", "    auth: basic",
+      "    server: \(base)/EWS/Exchange.asmx",
+      "    logging: informational", "    default_policy: Sales", "", "policies:", "  - name: Sales",
+      "    description: All contacts of the ERP in a folder of their own", "    category: {name: ERP, color: blue}", "    conflict: erp",
+      "    contacts:",
+      "      folder: ERP Contacts", "      merge_by_email: true", "      direction: both", "      filter: all",
+      "      contact_class: CUSTOMER",
+      "  - name: Service", "    description: Contacts in the mailbox's own folder, marked by a category",
+      "    category: {name: From ERP, color: green}",
+      "    conflict: last-updated", "    contacts:", "      direction: both", "      filter: all", "", "employees:",
+    ]
+    for (index, person) in company.employees.enumerated() {
+      lines.append("  - {id: \(person.id), email: \(person.email)\(index % 3 == 2 ? ", policy: Service" : "")}")
+    }
+    return (lines.joined(separator: "\n") + "\n", [(erpSecret, Self.erpUser.password), (exchangeSecret, Self.delegate.password)])
+  }
+}

@@ -1,0 +1,239 @@
+public import FlyingFox
+public import Foundation
+
+/// How the ERP server is set up.
+public struct ERPServerConfiguration: Sendable {
+  /// The one API user.
+  public var username: String
+  /// Its password.
+  public var password: String
+  /// Country that a new address gets when none is given.
+  public var defaultCountry: String
+  /// Sessions at once.
+  public var seats: Int
+  /// The clock.
+  public var now: @Sendable () -> Date
+
+  /// Creates the value from its parts.
+  public init(
+    username: String, password: String, defaultCountry: String = "US", seats: Int = 2, now: @escaping @Sendable () -> Date = { Date() }
+  ) {
+    self.username = username
+    self.password = password
+    self.defaultCountry = defaultCountry
+    self.seats = seats
+    self.now = now
+  }
+}
+
+/// An ERP for trying policies: Acumatica's contract-based REST API, Default/24.200.001, over records in memory.
+public actor ERPServer {
+  let configuration: ERPServerConfiguration
+  var tables: [String: Table] = [:]
+  var sessions: [String: Date] = [:]
+  var sequence = 0
+  var lastTime = Date(timeIntervalSince1970: 0)
+  var log: [LogEntry] = []
+  var faults: [InstalledFault] = []
+  private var logged = 0
+
+  /// One entity's records with their indexes.
+  struct Table: Sendable {
+    var records: [String: ServerRecord] = [:]
+    var idsByKey: [String: String] = [:]
+    /// Ids in the order of changes; an id's last place counts.
+    var changes: [(sequence: Int, modified: Date, id: String)] = []
+    var nextKey = 100_001
+  }
+
+  /// One request, as the log keeps it.
+  struct LogEntry: Sendable, Codable {
+    var sequence: Int
+    var time: Date
+    var method: String
+    var path: String
+    var query: String
+    var entity: String
+    var status: Int
+    /// Records in the answer with contents.
+    var records: Int
+    /// Records in the answer with id and version alone.
+    var headers: Int
+    var bytes: Int
+  }
+
+  /// A fault that the server was told to show.
+  struct InstalledFault: Sendable, Codable {
+    enum Kind: String, Sendable, Codable { case dropAnswer, delay, throttle, failure, emptyList, endSessions }
+    var kind: Kind
+    var method: String?
+    var count = 1
+    var milliseconds: Int?
+  }
+
+  /// Requests kept in the log at most.
+  private static let logLimit = 20_000
+  /// An idle session ends after so many seconds.
+  private static let idleSeconds = 600.0
+
+  /// A server without records.
+  public init(configuration: ERPServerConfiguration) {
+    self.configuration = configuration
+    for entity in FieldTable.entities.keys where entity != "Address" { tables[entity] = Table() }
+  }
+
+  /// Answers one request whose path begins with `/entity`.
+  public func handle(_ request: HTTPRequest) async -> HTTPResponse {
+    let body = (try? await request.bodyData) ?? Data()
+    var counts = (records: 0, headers: 0)
+    var response: HTTPResponse
+    let fault = takeFault(request)
+    if let fault, fault.kind == .delay { try? await Task.sleep(for: .milliseconds(fault.milliseconds ?? 0)) }
+    do {
+      if fault?.kind == .throttle { throw ERPRefusal(429, "Too many requests.") }
+      if fault?.kind == .failure { throw ERPRefusal(503, "Service unavailable.") }
+      response = try answer(request, body, emptyList: fault?.kind == .emptyList, &counts)
+    } catch {
+      let refusal = error as? ERPRefusal ?? ERPRefusal(500, "\(error)")
+      response = Self.json(refusal.status, refusal.body)
+    }
+    if fault?.kind == .dropAnswer {
+      response = HTTPResponse(statusCode: .badGateway, headers: HTTPHeaders([HTTPHeader("Connection"): "close"]))
+    }
+    note(request, response, counts)
+    return response
+  }
+
+  private func answer(_ request: HTTPRequest, _ body: Data, emptyList: Bool, _ counts: inout (records: Int, headers: Int)) throws
+    -> HTTPResponse
+  {
+    let parts = request.path.split(separator: "/").map { $0.removingPercentEncoding ?? String($0) }
+    guard parts.first == "entity" else { throw ERPRefusal(404, "Not found.") }
+    if parts.count == 1 { return endpoints() }
+    if parts.count == 3, parts[1] == "auth" { return try authenticate(parts[2], request, body) }
+    guard parts.count >= 3, parts[1] == "Default", parts[2] == "24.200.001" else {
+      throw ERPRefusal(404, "Endpoint [\(parts.dropFirst().prefix(2).joined(separator: "/"))] not found")
+    }
+    try checkSession(request)
+    guard parts.count >= 4, tables[parts[3]] != nil else { throw ERPRefusal(404, "The entity was not found.") }
+    let query = Query(request.target.query())
+    let key = parts.count > 4 ? parts[4...].joined(separator: "/") : nil
+    switch (request.method, key) {
+    case (.GET, nil):
+      if emptyList { return Self.json(200, .list([])) }
+      let found = try list(parts[3], query)
+      if query.isHeaderOnly { counts.headers = found.count } else { counts.records = found.count }
+      return Self.json(200, .list(found))
+    case (.GET, "$adHocSchema"?): return Self.json(200, schema(parts[3]))
+    case (.GET, let key?):
+      counts.records = 1
+      return Self.json(200, render(try find(parts[3], key), parts[3], query))
+    case (.PUT, nil): return Self.json(200, try put(parts[3], body, request, query))
+    case (.DELETE, let key?):
+      try delete(parts[3], key)
+      return HTTPResponse(statusCode: .noContent)
+    default: throw ERPRefusal(405, "The method is not allowed here.")
+    }
+  }
+
+  // MARK: Sessions
+
+  private func endpoints() -> HTTPResponse {
+    Self.json(
+      200,
+      .object([
+        "version": .object(["acumaticaBuildVersion": .text("24.200.0100"), "databaseVersion": .text("24.200.0100")]),
+        "endpoints": .list([
+          .object(["name": .text("Default"), "version": .text("24.200.001"), "href": .text("/entity/Default/24.200.001/")])
+        ]),
+      ]))
+  }
+
+  private func authenticate(_ action: String, _ request: HTTPRequest, _ body: Data) throws -> HTTPResponse {
+    guard request.method == .POST else { throw ERPRefusal(405, "The method is not allowed here.") }
+    if action == "logout" {
+      if let session = Self.session(request) { sessions[session] = nil }
+      return HTTPResponse(statusCode: .noContent)
+    }
+    guard action == "login", let form = try? JSONDecoder().decode([String: String?].self, from: body), let name = form["name"] ?? nil,
+      let password = form["password"] ?? nil
+    else { throw ERPRefusal(400, "The sign-in is malformed.") }
+    guard name == configuration.username, password == configuration.password else {
+      throw ERPRefusal(500, "Invalid credentials. Please try again.", exceptionType: "PX.Data.PXException")
+    }
+    let now = configuration.now()
+    sessions = sessions.filter { now.timeIntervalSince($0.value) < Self.idleSeconds }
+    guard sessions.count < configuration.seats else { throw ERPRefusal(429, "API Login Limit") }
+    let session = UUID().uuidString
+    sessions[session] = now
+    var headers = HTTPHeaders()
+    headers.setValues(
+      ["ASP.NET_SessionId=\(session); path=/; HttpOnly", ".ASPXAUTH=\(session.reversed().map(String.init).joined()); path=/; HttpOnly"],
+      for: HTTPHeader("Set-Cookie"))
+    return HTTPResponse(statusCode: .noContent, headers: headers)
+  }
+
+  private static func session(_ request: HTTPRequest) -> String? {
+    let cookies = request.headers.values(for: HTTPHeader("Cookie")).joined(separator: ";")
+    return cookies.split(separator: ";").map { $0.trimmingCharacters(in: .whitespaces) }.first { $0.hasPrefix("ASP.NET_SessionId=") }.map {
+      String($0.dropFirst("ASP.NET_SessionId=".count))
+    }
+  }
+
+  private func checkSession(_ request: HTTPRequest) throws {
+    let now = configuration.now()
+    guard let session = Self.session(request), let used = sessions[session], now.timeIntervalSince(used) < Self.idleSeconds else {
+      throw ERPRefusal(401, "You are not logged in.")
+    }
+    sessions[session] = now
+  }
+
+  // MARK: Log and faults
+
+  private func note(_ request: HTTPRequest, _ response: HTTPResponse, _ counts: (records: Int, headers: Int)) {
+    logged += 1
+    let parts = request.path.split(separator: "/").map(String.init)
+    let query = request.query.map { "\($0.name)=\($0.value)" }.joined(separator: "&")
+    let size = response.headers[.contentLength].flatMap(Int.init) ?? 0
+    log.append(
+      LogEntry(
+        sequence: logged, time: configuration.now(), method: request.method.rawValue, path: request.path, query: query,
+        entity: parts.count > 3 ? parts[3] : "", status: response.statusCode.code, records: counts.records, headers: counts.headers,
+        bytes: size))
+    if log.count > Self.logLimit { log.removeFirst(log.count - Self.logLimit / 2) }
+  }
+
+  private func takeFault(_ request: HTTPRequest) -> InstalledFault? {
+    guard let index = faults.firstIndex(where: { $0.method == nil || $0.method == request.method.rawValue }),
+      !request.path.contains("/auth/")
+    else { return nil }
+    let fault = faults[index]
+    faults[index].count -= 1
+    if faults[index].count <= 0 { faults.remove(at: index) }
+    return fault
+  }
+
+  /// Arms a fault from its JSON form: kind, method, count, milliseconds.
+  public func installFault(json: Data) throws {
+    let fault = try JSONDecoder().decode(InstalledFault.self, from: json)
+    if fault.kind == .endSessions { sessions = [:] } else { faults.append(fault) }
+  }
+
+  /// The requests of late as JSON.
+  public func requestLogJSON() -> Data {
+    let encoder = JSONEncoder()
+    encoder.dateEncodingStrategy = .iso8601
+    return (try? encoder.encode(log)) ?? Data("[]".utf8)
+  }
+
+  /// Forgets the requests of late.
+  public func clearLog() { log = [] }
+
+  static func json(_ status: Int, _ value: JSONValue) -> HTTPResponse {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.withoutEscapingSlashes]
+    let body = (try? encoder.encode(value)) ?? Data("null".utf8)
+    return HTTPResponse(
+      statusCode: HTTPStatusCode(status, phrase: ""), headers: HTTPHeaders([.contentType: "application/json; charset=utf-8"]), body: body)
+  }
+}

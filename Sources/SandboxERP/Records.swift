@@ -1,0 +1,279 @@
+import FlyingFox
+import Foundation
+
+/// The query of a request.
+struct Query: Sendable {
+  var filter: String?
+  var select: Set<String>?
+  var expand: Set<String> = []
+  var top = Int.max
+  var skip = 0
+
+  /// - Parameter text: the query as it was sent; form encoding writes blanks as plus signs, so it is decoded here.
+  init(_ text: String) {
+    for part in text.split(separator: "&") {
+      let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map {
+        $0.replacing("+", with: " ").removingPercentEncoding ?? String($0)
+      }
+      let value = pair.count > 1 ? pair[1] : ""
+      switch pair[0] {
+      case "$filter": filter = value
+      case "$select": select = Set(value.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) })
+      case "$expand": expand = Set(value.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) })
+      case "$top": top = Int(value) ?? .max
+      case "$skip": skip = Int(value) ?? 0
+      default: break
+      }
+    }
+  }
+
+  /// Only ids and versions are asked for.
+  var isHeaderOnly: Bool { select.map { $0.isSubset(of: ["NoteID", "ContactID", "LastModifiedDateTime", "EmployeeID"]) } ?? false }
+}
+
+extension ERPServer {
+  private static let keyNames = ["Contact": "ContactID", "Employee": "EmployeeID"]
+
+  func fields(_ entity: String) -> [ContractField] { FieldTable.entities[entity] ?? [] }
+
+  // MARK: Reading
+
+  func list(_ entity: String, _ query: Query) throws -> [JSONValue] {
+    guard let table = tables[entity] else { return [] }
+    var candidates: [ServerRecord]
+    let filter = try query.filter.map(Filter.init)
+    if let after = filter?.modifiedAfter {
+      // The order of changes is the order of times: only what came later is looked at.
+      var low = 0
+      var high = table.changes.count
+      while low < high {
+        let middle = (low + high) / 2
+        if table.changes[middle].modified > after { high = middle } else { low = middle + 1 }
+      }
+      candidates = table.changes[low...].compactMap { change in
+        table.records[change.id].flatMap { $0.sequence == change.sequence ? $0 : nil }
+      }
+    } else {
+      candidates = Array(table.records.values)
+    }
+    if let filter {
+      let known = Set(fields(entity).map(\.name))
+      candidates = try candidates.filter { record in
+        try filter.matches { path in
+          let parts = path.split(separator: "/").map(String.init)
+          guard known.contains(parts[0]) || parts[0] == "id" else { throw ERPRefusal(400, "The field '\(path)' is not known.") }
+          if parts[0] == "id" { return .text(record.id) }
+          if parts.count == 2 { return record.linked[parts[0]]?[parts[1]] }
+          return record.fields[path]
+        }
+      }
+    }
+    // The contract promises no order: a fixed shuffle shows whoever relies on one.
+    candidates.sort { Self.shuffle($0.id) < Self.shuffle($1.id) }
+    return candidates.dropFirst(query.skip).prefix(query.top).map { render($0, entity, query) }
+  }
+
+  private static func shuffle(_ id: String) -> UInt64 {
+    id.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+  }
+
+  func find(_ entity: String, _ key: String) throws -> ServerRecord {
+    guard let table = tables[entity], let record = table.records[key.lowercased()] ?? table.idsByKey[key].flatMap({ table.records[$0] })
+    else {
+      throw ERPRefusal.noEntity
+    }
+    return record
+  }
+
+  func render(_ record: ServerRecord, _ entity: String, _ query: Query) -> JSONValue {
+    var object: [String: JSONValue] = [
+      "id": .text(record.id), "rowNumber": .number(1), "note": .object(["value": .text("")]), "custom": .object([:]),
+      "_links": .object(["self": .text("/entity/Default/24.200.001/\(entity)/\(record.id)")]),
+    ]
+    for field in fields(entity) {
+      if field.kind == .linked {
+        guard query.expand.contains(field.name), let linked = record.linked[field.name] else { continue }
+        let wanted = query.select.map { $0.filter { $0.hasPrefix(field.name + "/") } } ?? []
+        var inner: [String: JSONValue] = ["id": .text(record.id), "rowNumber": .number(1)]
+        for (name, value) in linked where wanted.isEmpty || wanted.contains("\(field.name)/\(name)") { inner[name] = Self.wrap(value) }
+        object[field.name] = .object(inner)
+      } else if query.select?.contains(field.name) ?? true {
+        object[field.name] = record.fields[field.name].map(Self.wrap) ?? .object([:])
+      }
+    }
+    return .object(object)
+  }
+
+  private static func wrap(_ value: JSONValue) -> JSONValue { value == .null ? .object([:]) : .object(["value": value]) }
+
+  func schema(_ entity: String) -> JSONValue {
+    .object(Dictionary(uniqueKeysWithValues: fields(entity).filter { $0.kind != .linked }.map { ($0.name, JSONValue.object([:])) }))
+  }
+
+  // MARK: Writing
+
+  func put(_ entity: String, _ body: Data, _ request: HTTPRequest, _ query: Query) throws -> JSONValue {
+    guard let sent = try? JSONDecoder().decode(JSONValue.self, from: body), case .object(let object) = sent else {
+      throw ERPRefusal(400, "The request is invalid.")
+    }
+    let known = try existing(entity, object)
+    if request.headers[HTTPHeader("If-None-Match")] == "*", known != nil { throw ERPRefusal(412, "The record exists already.") }
+    if request.headers[HTTPHeader("If-Match")] == "*", known == nil { throw ERPRefusal(412, "The record does not exist.") }
+    if entity == "Employee" && known == nil { throw ERPRefusal(422, "Employees are not created here.") }
+    var record = known ?? newRecord(entity)
+    var refused: [String: String] = [:]
+    for field in fields(entity) {
+      guard let value = object[field.name] else { continue }
+      if field.kind == .linked {
+        try setLinked(field.name, value, &record, &refused)
+      } else if !field.isReadOnly, case .object(let wrapper) = value, let content = wrapper["value"] {
+        if let fault = set(field, content, &record.fields) { refused[field.name] = fault }
+      }
+    }
+    if entity == "Contact", record.fields["LastName"]?.text?.isEmpty ?? true { refused["LastName"] = "'Last Name' cannot be empty." }
+    guard refused.isEmpty else { throw ERPRefusal(422, "Validation failed.", record: refusal(object, refused)) }
+    complete(&record, entity, isNew: known == nil)
+    store(&record, entity)
+    return render(record, entity, query)
+  }
+
+  private func existing(_ entity: String, _ object: [String: JSONValue]) throws -> ServerRecord? {
+    if let id = object["id"]?.text { return try find(entity, id) }
+    let keyName = Self.keyNames[entity] ?? "NoteID"
+    if let key = object[keyName]?.wrapped?.text { return try find(entity, key) }
+    return nil
+  }
+
+  /// Sets a field; returns why it is refused.
+  private func set(_ field: ContractField, _ value: JSONValue, _ fields: inout [String: JSONValue]) -> String? {
+    if value == .null || value == .text("") {
+      fields[field.name] = nil
+      return nil
+    }
+    switch field.kind {
+    case .text:
+      guard let text = value.text else { return "The value is not a text." }
+      if let limit = field.limit, text.utf16.count > limit { return "The value is longer than \(limit) characters." }
+      if !field.choices.isEmpty && !field.choices.contains(text) { return "'\(text)' is not in the list of values." }
+      fields[field.name] = .text(text.trimmingCharacters(in: .whitespaces))
+    case .flag:
+      guard case .flag = value else { return "The value is not a Boolean." }
+      fields[field.name] = value
+    case .number:
+      guard let number = value.text.flatMap(Double.init) else { return "The value is not a number." }
+      fields[field.name] = .number(number)
+    case .time:
+      guard let date = value.text.flatMap(Clock.date) else { return "The value is not a date." }
+      fields[field.name] = .text(Clock.text(date))
+    case .guid:
+      guard let id = value.text.flatMap(UUID.init(uuidString:)) else { return "The value is not a GUID." }
+      fields[field.name] = .text(id.uuidString.lowercased())
+    case .linked: break
+    }
+    return nil
+  }
+
+  private func setLinked(_ name: String, _ value: JSONValue, _ record: inout ServerRecord, _ refused: inout [String: String]) throws {
+    guard name == "Address", case .object(let object) = value else { return }
+    var linked = record.linked[name] ?? [:]
+    for field in fields("Address") where field.kind != .linked {
+      guard case .object(let wrapper)? = object[field.name], let content = wrapper["value"] else { continue }
+      if field.name == "Country", let code = content.text, !code.isEmpty, code.count != 2 {
+        refused["Address/Country"] = "'\(code)' cannot be found in the system."
+        continue
+      }
+      if let fault = set(field, content, &linked) { refused["Address/\(field.name)"] = fault }
+    }
+    record.linked[name] = linked
+  }
+
+  private func refusal(_ object: [String: JSONValue], _ refused: [String: String]) -> JSONValue {
+    var answer = object
+    for (name, fault) in refused {
+      let parts = name.split(separator: "/").map(String.init)
+      if parts.count == 2, case .object(var inner)? = answer[parts[0]] {
+        inner[parts[1]] = .object(["value": object[parts[0]]?[parts[1]]?.wrapped ?? .null, "error": .text(fault)])
+        answer[parts[0]] = .object(inner)
+      } else {
+        answer[name] = .object(["value": object[name]?.wrapped ?? .null, "error": .text(fault)])
+      }
+    }
+    answer["error"] = .text("One or more fields could not be saved.")
+    return .object(answer)
+  }
+
+  private func newRecord(_ entity: String) -> ServerRecord {
+    ServerRecord(
+      id: UUID().uuidString.lowercased(), key: "", fields: [:], linked: [:], modified: Date(timeIntervalSince1970: 0), sequence: 0)
+  }
+
+  /// What the ERP fills in by itself.
+  private func complete(_ record: inout ServerRecord, _ entity: String, isNew: Bool) {
+    let table = tables[entity]
+    if isNew, entity == "Contact" {
+      record.key = String(table?.nextKey ?? 0)
+      tables[entity]?.nextKey += 1
+      record.fields["ContactID"] = .number(Double(record.key) ?? 0)
+      record.fields["Active"] = record.fields["Active"] ?? .flag(true)
+      record.fields["Status"] = record.fields["Status"] ?? .text("Active")
+      record.fields["Synchronize"] = record.fields["Synchronize"] ?? .flag(true)
+      record.fields["OverrideAccountAddress"] = .flag(true)
+      var address = record.linked["Address"] ?? [:]
+      if address["Country"] == nil { address["Country"] = .text(configuration.defaultCountry) }
+      record.linked["Address"] = address
+    } else if isNew {
+      record.key = record.id
+    }
+    if entity != "Employee" { record.fields["NoteID"] = .text(record.id) }
+    if entity == "Contact" {
+      let names = ["FirstName", "MiddleName", "LastName"].compactMap { record.fields[$0]?.text }
+      record.fields["DisplayName"] = .text(names.joined(separator: " "))
+    }
+  }
+
+  /// Stores a record with a time later than any before, so that no two changes share one.
+  func store(_ record: inout ServerRecord, _ entity: String) {
+    sequence += 1
+    let now = max(configuration.now(), lastTime.addingTimeInterval(0.001))
+    let milliseconds = (now.timeIntervalSince1970 * 1000).rounded(.down)
+    lastTime = Date(timeIntervalSince1970: milliseconds / 1000)
+    record.modified = lastTime
+    record.sequence = sequence
+    record.fields["LastModifiedDateTime"] = .text(Clock.text(lastTime))
+    tables[entity]?.records[record.id] = record
+    tables[entity]?.idsByKey[record.key] = record.id
+    tables[entity]?.changes.append((sequence, lastTime, record.id))
+  }
+
+  func delete(_ entity: String, _ key: String) throws {
+    let record = try find(entity, key)
+    tables[entity]?.records[record.id] = nil
+    tables[entity]?.idsByKey[record.key] = nil
+  }
+
+  // MARK: Seeding
+
+  /// Adds a contact as if it had been entered by hand.
+  /// - Parameters:
+  ///   - fields: contract names with values.
+  ///   - address: names of the Address contract with values.
+  /// - Returns: its NoteID.
+  @discardableResult
+  public func addContact(_ fields: [String: String], address: [String: String]) -> String {
+    var record = newRecord("Contact")
+    for (name, value) in fields { record.fields[name] = .text(value) }
+    record.linked["Address"] = address.mapValues { .text($0) }
+    complete(&record, "Contact", isNew: true)
+    store(&record, "Contact")
+    return record.id
+  }
+
+  /// Adds an employee.
+  public func addEmployee(id: String, name: String, email: String, workgroup: String?) {
+    var record = ServerRecord(
+      id: UUID().uuidString.lowercased(), key: id,
+      fields: ["EmployeeID": .text(id), "EmployeeName": .text(name), "Status": .text("Active")],
+      linked: ["ContactInfo": ["Email": .text(email)]], modified: Date(), sequence: 0)
+    store(&record, "Employee")
+  }
+}
