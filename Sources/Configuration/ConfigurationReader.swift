@@ -54,6 +54,12 @@ public enum ConfigurationReader {
       .composer(let context, let problem, let mark, _):
       let place = context.map { " \($0.text)" } ?? ""
       return ConfigurationFault(file: file, line: mark.line, column: mark.column, key: "", message: "is not YAML: \(problem)\(place)")
+    case .reader(let problem, let offset, _, let yaml):
+      // The library's own text would show the line, which may hold a password.
+      let before = yaml.prefix(offset ?? 0)
+      let column = before.count - (before.lastIndex(where: \.isNewline).map { before.distance(from: before.startIndex, to: $0) + 1 } ?? 0)
+      return ConfigurationFault(
+        file: file, line: before.count(where: \.isNewline) + 1, column: column + 1, key: "", message: "is not YAML: \(problem)")
     case .duplicatedKeysInMapping(let duplicates, let context):
       let names = duplicates.map { "\($0)" }.joined(separator: ", ")
       return ConfigurationFault(file: file, line: context.mark.line, column: context.mark.column, key: names, message: "is written twice")

@@ -25,8 +25,9 @@ struct PolicyReader {
 
   private func policy(_ section: Section) -> Policy? {
     let name = section.text("name", required: true, allowed: "a name of its own")
-    if let name, name.contains("/") || name.hasPrefix(".") {
-      section.fault("name", "'\(name)' cannot name a file", allowed: "no '/' and no leading '.'")
+    if let name, name.contains("/") || name.hasPrefix(".") || name.utf8.count > 250 || name.utf8.contains(where: { $0 < 0x20 }) {
+      section.fault(
+        "name", "'\(name.prefix(40))' cannot name a file", allowed: "at most 250 bytes, no '/', no control characters, no leading '.'")
     }
     var sections: [RecordKind: Policy.Section] = [:]
     for kind in RecordKind.allCases where section.mentions(kind.rawValue) { sections[kind] = type(kind, section) }

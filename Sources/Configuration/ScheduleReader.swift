@@ -139,6 +139,7 @@ enum CronSyntax {
       Int(text) ?? field.names.firstIndex(of: String(text)).map { $0 + field.firstName }
     }
     guard (1...2).contains(ends.count) else { return false }
+    if ends.count == 2, let first = ends[0], let last = ends[1], first > last { return false }
     return ends.allSatisfy { $0.map(field.range.contains) ?? false }
   }
 }

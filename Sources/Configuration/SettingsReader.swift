@@ -71,7 +71,12 @@ struct SettingsReader {
   private func address(_ name: String, _ section: Section, required: Bool = false) -> String? {
     let allowed = "https://HOST/…, or http to a loopback address"
     guard let text = section.text(name, required: required, allowed: allowed) else { return nil }
-    guard let url = URLComponents(string: text), let scheme = url.scheme?.lowercased(), let host = url.host, !host.isEmpty, url.user == nil,
+    guard !text.contains("@") else {
+      // Not shown: before the '@' there may be a password.
+      section.fault(name, "holds an '@': who signs in belongs into other keys", allowed: allowed)
+      return nil
+    }
+    guard let url = URLComponents(string: text), let scheme = url.scheme?.lowercased(), let host = url.host, !host.isEmpty,
       url.query == nil, url.fragment == nil
     else {
       section.fault(name, "'\(text)' is not an address", allowed: allowed)
