@@ -77,11 +77,11 @@ public final class FileSystem: @unchecked Sendable {
     guard let session else { return }
     _ = cfs_session_loop(session)
     notifier?.stop()
-    if unmounted.withLock({ wasUnmounted in
-      defer { wasUnmounted = true }
-      return !wasUnmounted
-    }) {
-      cfs_session_unmount(session)
+    unmount()
+    // Whoever still waits for a cycle gets an answer while there is a session to send it by.
+    pendingWrites.withLock { pending in
+      for key in pending.keys { if let request = OpaquePointer(bitPattern: key) { cfs_reply_error(request, EINTR) } }
+      pending = [:]
     }
     cfs_session_destroy(session)
   }
@@ -89,11 +89,11 @@ public final class FileSystem: @unchecked Sendable {
   /// Takes the mount away; `run` then returns. Safe to call more than once, and from any thread.
   public func unmount() {
     guard let session else { return }
-    let isFirst = unmounted.withLock { wasUnmounted in
-      defer { wasUnmounted = true }
-      return !wasUnmounted
+    // Under the lock to its end: `run` destroys the session only after it had the lock.
+    unmounted.withLock { wasUnmounted in
+      if !wasUnmounted { cfs_session_unmount(session) }
+      wasUnmounted = true
     }
-    if isFirst { cfs_session_unmount(session) }
   }
 
   /// Control directories changed: new holds, other policies, a longer log.

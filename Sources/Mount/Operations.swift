@@ -180,9 +180,11 @@ extension FileSystem {
       }, Unmanaged.passUnretained(self).toOpaque())
     let handle = control.write(bytes, to: file, user: user) { [self] code in
       pending.finish()
-      _ = pendingWrites.withLock { $0.removeValue(forKey: key) }
-      guard let request = OpaquePointer(bitPattern: key) else { return }
-      if code == 0 { cfs_reply_written(request, bytes.count) } else { cfs_reply_error(request, code) }
+      // Answered under the lock: an unmount in this moment answers what is left, and ends the session only then.
+      pendingWrites.withLock { all in
+        guard all.removeValue(forKey: key) != nil, let request = OpaquePointer(bitPattern: key) else { return }
+        if code == 0 { cfs_reply_written(request, bytes.count) } else { cfs_reply_error(request, code) }
+      }
       notifier?.refresh([ino])
     }
     if let handle { pending.wait(for: handle) }

@@ -90,8 +90,10 @@ public final class StoreTransaction {
   }
 
   /// Notes an item's contents as they are now.
+  /// - Parameter isCreated: just created by the engine: the next listing has to name it, or it is gone already. A listing nets out what
+  ///   came and went since the last one.
   /// - Returns: true when anything that decisions depend on changed: then its revision rises.
-  public func observe(_ item: Item, kind: RecordKind, mailbox: Mailbox) throws -> Bool {
+  public func observe(_ item: Item, kind: RecordKind, mailbox: Mailbox, isCreated: Bool = false) throws -> Bool {
     let known = try reader.item(item.version.id, kind: kind, mailbox: mailbox)
     var same = known?.presence == .present && known?.revision != 0
     if let old = known?.item {
@@ -102,13 +104,13 @@ public final class StoreTransaction {
     let revision = same ? known?.revision ?? 0 : try nextRevision()
     try db.run(
       """
-      INSERT INTO item (mailbox, kind, id, change_key, foreign_id, email, record, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+      INSERT INTO item (mailbox, kind, id, change_key, foreign_id, email, record, revision, unlisted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (mailbox, kind, id) DO UPDATE SET change_key = excluded.change_key, foreign_id = excluded.foreign_id, email = excluded.email,
-        record = excluded.record, revision = excluded.revision, presence = 0, unread = 0, unlisted = 0
+        record = excluded.record, revision = excluded.revision, presence = 0, unread = 0, unlisted = excluded.unlisted
       """,
       [
         mailbox.address, kind.rawValue, item.version.id.rawValue, item.version.changeKey, item.foreignID?.rawValue,
-        item.fields.text(.email1)?.lowercased(), try Coding.text(item), revision,
+        item.fields.text(.email1)?.lowercased(), try Coding.text(item), revision, isCreated,
       ])
     return !same
   }
@@ -135,7 +137,7 @@ public final class StoreTransaction {
     try db.run("UPDATE item SET unlisted = 1 WHERE mailbox = ? AND kind = ? AND presence = 0", [mailbox.address, kind.rawValue])
   }
 
-  /// Items that a listing from the start did not name.
+  /// Items that the listing which has just ended should have named and did not.
   public func unlistedItems(kind: RecordKind, mailbox: Mailbox) throws -> [ItemID] {
     try db.rows("SELECT id FROM item WHERE mailbox = ? AND kind = ? AND unlisted = 1", [mailbox.address, kind.rawValue]) {
       ItemID(rawValue: $0[0])

@@ -85,7 +85,7 @@ struct Forking: Sendable {
     let item = if case .success(let current)? = read.first { current } else { sent }
     let now = parts.surroundings.now()
     try parts.store.write { transaction in
-      _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox)
+      _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox, isCreated: true)
       try executor.outcome.saveLink(Pair(), entity: entity, item: item, operation: intent.id, origin: .erp, at: now, transaction)
       try transaction.close(intent.id)
     }

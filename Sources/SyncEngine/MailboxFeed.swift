@@ -44,7 +44,7 @@ struct MailboxFeed: Sendable {
             try transaction.reportRemoved(id, kind: spoke.kind, mailbox: spoke.mailbox)
           }
         }
-        if page.isLast && stored == nil {
+        if page.isLast {
           for id in try transaction.unlistedItems(kind: spoke.kind, mailbox: spoke.mailbox) {
             try transaction.reportRemoved(id, kind: spoke.kind, mailbox: spoke.mailbox)
           }

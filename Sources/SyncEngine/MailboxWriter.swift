@@ -142,7 +142,8 @@ struct MailboxWriter: Sendable {
       item = current
       if current.version.changeKey == entry.version.changeKey { base = Base(fields: current.fields, version: entry.version.changeKey) }
     }
-    _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox)
+    let isCreated = if case .createItem = entry.write.action.step { true } else { false }
+    _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox, isCreated: isCreated)
     try executor.outcome.saveLink(
       entry.write.pair, entity: entity, item: item, baseItem: base, operation: item.operationID, origin: .erp, at: now, transaction)
     try transaction.close(entry.write.operation)

@@ -62,14 +62,28 @@ struct Planner: Sendable {
     try parts.store.read { reader in
       var agenda = Agenda()
       var seen: Set<Candidate> = []
+      var places: [Candidate: Place] = [:]
       func add(_ candidate: Candidate) { if seen.insert(candidate).inserted { agenda.candidates.append(candidate) } }
+      func place(_ candidate: Candidate, by entity: StoredEntity?, else id: String) {
+        if isRebuild { places[candidate] = Place(key: entity?.entity.key, id: id) }
+      }
       agenda.itemRevision = Int64(try reader.cursor(spoke.progressCursor(.exchange)) ?? "") ?? 0
       while true {
         let page = try reader.items(kind: spoke.kind, mailbox: spoke.mailbox, after: agenda.itemRevision, limit: Self.page)
         for stored in page {
           agenda.itemRevision = stored.revision
           let link = try reader.link(item: stored.item.version.id, kind: spoke.kind, mailbox: spoke.mailbox)
-          if let link { add(.link(link.id)) } else if stored.presence == .present { add(.item(stored.item.version.id)) }
+          let candidate: Candidate
+          if let link {
+            candidate = .link(link.id)
+          } else if stored.presence == .present {
+            candidate = .item(stored.item.version.id)
+          } else {
+            continue
+          }
+          add(candidate)
+          let named = try isRebuild ? (link?.entityID ?? stored.item.foreignID).flatMap { try reader.entity($0, kind: spoke.kind) } : nil
+          place(candidate, by: named, else: stored.item.version.id.rawValue)
         }
         if page.count < Self.page { break }
       }
@@ -79,14 +93,34 @@ struct Planner: Sendable {
         for stored in page {
           agenda.entityRevision = stored.revision
           let link = try reader.link(entity: stored.entity.id, kind: spoke.kind, mailbox: spoke.mailbox)
-          if let link { add(.link(link.id)) } else if !stored.isDeleted { add(.entity(stored.entity.id)) }
+          let candidate: Candidate
+          if let link { candidate = .link(link.id) } else if !stored.isDeleted { candidate = .entity(stored.entity.id) } else { continue }
+          add(candidate)
+          place(candidate, by: stored, else: stored.entity.id.rawValue)
         }
         if page.count < Self.page { break }
       }
       for retry in try reader.retries(mailbox: spoke.mailbox, kind: spoke.kind, dueAt: parts.surroundings.now()) {
         try candidate(for: retry.subject, reader).map(add)
       }
+      if isRebuild { agenda.candidates.sort { places[$0, default: Place()] < places[$1, default: Place()] } }
       return agenda
+    }
+  }
+
+  /// The order of a first run: that in which the ERP numbered its records, so that a rebuilt cache gives the same names to files whose
+  /// records are called the same.
+  private struct Place: Comparable {
+    var key: String?
+    var id = ""
+
+    static func < (left: Place, right: Place) -> Bool {
+      switch (left.key, right.key) {
+      case (let one?, let other?) where one != other: (one.utf8.count, one) < (other.utf8.count, other)
+      case (nil, _?): false
+      case (_?, nil): true
+      default: left.id < right.id
+      }
     }
   }
 

@@ -51,7 +51,7 @@ struct Recovery: Sendable {
     guard case .success(let item)? = read.first else { return }
     let now = parts.surroundings.now()
     try parts.store.write { transaction in
-      _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox)
+      _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox, isCreated: true)
       // What was sent is what both sides agreed on; if the entity moved on since, the next comparison sees it.
       try executor.outcome.saveLink(
         Pair(), entity: entity, item: item,

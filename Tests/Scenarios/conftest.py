@@ -1,0 +1,77 @@
+import pathlib
+import tempfile
+
+import pytest
+
+import erp as erp_client
+import mailbox
+import processes
+
+
+@pytest.fixture
+def workdir():
+    """A short path: daemons keep sockets and locks in it."""
+    with tempfile.TemporaryDirectory(prefix="concordfs-") as directory:
+        yield pathlib.Path(directory)
+
+
+class World:
+    """A sandbox, its configuration, clients of others for both sides; a daemon when asked for."""
+
+    def __init__(self, directory, *options):
+        self.directory = directory
+        self.sandbox = processes.Sandbox(directory, *options)
+        self.config = self.sandbox.config
+        self.erp = erp_client.ERP(self.sandbox.base)
+        self.control = erp_client.Control(self.sandbox.base)
+        self.mount = directory / "mnt"
+        self.daemon = None
+        self.accounts = {}
+
+    def start(self, **options):
+        self.daemon = processes.Daemon(self.config, self.mount, **options)
+        return self.daemon
+
+    def account(self, name):
+        address = f"{name}@example.test"
+        if address not in self.accounts:
+            self.accounts[address] = mailbox.account(self.sandbox.base, address)
+        return self.accounts[address]
+
+    def edit(self, *replacements):
+        """Changes the configuration that the sandbox wrote."""
+        text = self.config.read_text()
+        for old, new in replacements:
+            assert old in text, old
+            text = text.replace(old, new)
+        self.config.write_text(text)
+
+    def run(self, *arguments, **options):
+        return processes.run(*arguments, config=self.config, **options)
+
+    def close(self):
+        try:
+            if self.daemon:
+                self.daemon.close()
+        finally:
+            for account in self.accounts.values():
+                account.protocol.close()
+            self.erp.close()
+            self.sandbox.close()
+            processes.unmount(self.mount)
+
+
+@pytest.fixture
+def world(workdir, request):
+    """A world; parametrize indirectly with the sandbox's options."""
+    made = World(workdir, *getattr(request, "param", ()))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def mounted(world):
+    """A world whose daemon runs and has made the first sync."""
+    world.start()
+    world.daemon.sync()
+    return world

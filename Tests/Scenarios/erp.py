@@ -1,0 +1,60 @@
+"""The ERP over plain HTTP: Acumatica's contract-based REST with the requests library, as any other client would use it."""
+
+import requests
+
+
+class ERP:
+    def __init__(self, base, password="sandbox-erp"):
+        self.base = base
+        self.root = f"{base}/entity/Default/24.200.001"
+        self.session = requests.Session()
+        answer = self.session.post(f"{base}/entity/auth/login", json={"name": "concord", "password": password})
+        answer.raise_for_status()
+
+    def close(self):
+        self.session.post(f"{self.base}/entity/auth/logout", headers={"Content-Length": "0"})
+        self.session.close()
+
+    def contacts(self, **parameters):
+        answer = self.session.get(f"{self.root}/Contact", params={f"${name}": value for name, value in parameters.items()})
+        answer.raise_for_status()
+        return answer.json()
+
+    def put(self, entity="Contact", **fields):
+        body = {name: value if isinstance(value, dict) and name == "Address" else {"value": value} for name, value in fields.items()}
+        answer = self.session.put(f"{self.root}/{entity}", params={"$expand": "Address"} if entity == "Contact" else {}, json=body)
+        answer.raise_for_status()
+        return answer.json()
+
+    def delete(self, record, entity="Contact"):
+        answer = self.session.delete(f"{self.root}/{entity}/{record['id']}")
+        assert answer.status_code == 204, answer.text
+
+    def by_name(self, last):
+        return [contact for contact in self.contacts() if contact["LastName"].get("value") == last]
+
+
+class Control:
+    """What the sandbox tells of itself: its request logs, faults to show."""
+
+    def __init__(self, base):
+        self.base = base
+
+    def exchange_log(self):
+        return requests.get(f"{self.base}/sandbox/exchange/log").json()
+
+    def erp_log(self):
+        return requests.get(f"{self.base}/sandbox/erp/log").json()
+
+    def clear(self):
+        requests.delete(f"{self.base}/sandbox/exchange/log").raise_for_status()
+        requests.delete(f"{self.base}/sandbox/erp/log").raise_for_status()
+
+    def fault(self, side, **fault):
+        requests.post(f"{self.base}/sandbox/{side}/fault", json=fault).raise_for_status()
+
+    def traffic(self, directory):
+        requests.post(f"{self.base}/sandbox/exchange/traffic", data=str(directory).encode()).raise_for_status()
+
+    def quiet(self):
+        requests.delete(f"{self.base}/sandbox/exchange/traffic").raise_for_status()

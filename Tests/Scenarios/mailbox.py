@@ -1,0 +1,36 @@
+"""Mailboxes through exchangelib, as their owners."""
+
+import exchangelib
+from exchangelib import ExtendedProperty
+
+
+class ErpRecordId(ExtendedProperty):
+    property_set_id = "b6d0c4a2-7f5e-4c1b-9a38-2e61d07fc95a"
+    property_name = "ErpRecordId"
+    property_type = "String"
+
+
+exchangelib.Contact.register("erp_record_id", ErpRecordId)
+
+
+def account(base, address, password="sandbox-user"):
+    return exchangelib.Account(
+        address, access_type=exchangelib.DELEGATE, autodiscover=False,
+        config=exchangelib.Configuration(
+            service_endpoint=f"{base}/EWS/Exchange.asmx", auth_type=exchangelib.transport.BASIC,
+            credentials=exchangelib.Credentials(address, password),
+            version=exchangelib.Version(build=exchangelib.version.EXCHANGE_2016)))
+
+
+def folder(account, name):
+    """A folder of the mailbox by its name; a mailbox's own one too. Read afresh, as folders come and go."""
+    account.root.clear_cache()
+    return account.msg_folder_root / name
+
+
+def contacts(account, name="ERP Contacts"):
+    return list(folder(account, name).all())
+
+
+def by_surname(account, surname, name="ERP Contacts"):
+    return [item for item in contacts(account, name) if item.surname == surname]
