@@ -2,20 +2,25 @@ public import Model
 
 /// Writes configurations: the one in force with its secrets hidden, single policies, and one to start from.
 public enum ConfigurationWriter {
+  /// What stands in the place of a secret.
+  private static let hidden = "\"***\""
+
   /// The configuration in force as YAML, secrets as `***`.
   public static func text(_ settings: Settings) -> String {
     var lines = [
       "store: \(quoted(settings.store))", "", "erp:", "  kind: acumatica", "  url: \(quoted(settings.erp.url))",
-      "  endpoint: \(settings.erp.endpoint)",
+      "  endpoint: \(quoted(settings.erp.endpoint))",
     ]
     if let tenant = settings.erp.tenant { lines.append("  tenant: \(quoted(tenant))") }
     if let branch = settings.erp.branch { lines.append("  branch: \(quoted(branch))") }
     switch settings.erp.authentication {
-    case .password(let username, _): lines.append("  auth: {username: \(quoted(username)), password: \"***\"}")
-    case .oauth2(let id, _, let username, _, _):
-      lines.append(
-        "  auth: {client_id: \(quoted(id)), client_secret: \"***\"\(username.map { ", username: \(quoted($0)), password: \"***\"" } ?? "")}"
-      )
+    case .password(let username, _): lines.append("  auth: {username: \(quoted(username)), password: \(hidden)}")
+    case .oauth2(let id, _, let username, let password, let token):
+      var parts = ["client_id: \(quoted(id))", "client_secret: \(hidden)"]
+      if let username { parts.append("username: \(quoted(username))") }
+      if password != nil { parts.append("password: \(hidden)") }
+      if token != nil { parts.append("refresh_token: \(hidden)") }
+      lines.append("  auth: {\(parts.joined(separator: ", "))}")
     }
     lines += ["", "exchange:"] + settings.accounts.flatMap(account)
     lines += ["", "policies:"] + settings.policies.flatMap { indented(policyLines($0)) }
@@ -33,9 +38,9 @@ public enum ConfigurationWriter {
   public static func text(_ policy: Policy) -> String { policyLines(policy).joined(separator: "\n") + "\n" }
 
   private static func account(_ account: ExchangeAccount) -> [String] {
-    var lines = ["  - name: \(quoted(account.name))", "    email: \(account.email)"]
+    var lines = ["  - name: \(quoted(account.name))", "    email: \(quoted(account.email))"]
     if let user = account.username { lines.append("    username: \(quoted(user))") }
-    if account.password != nil { lines.append("    password: \"***\"") }
+    if account.password != nil { lines.append("    password: \(hidden)") }
     lines.append("    auth: \(account.authentication.rawValue)")
     if let server = account.server { lines.append("    server: \(quoted(server))") }
     lines += ["    access: \(account.access.rawValue)", "    active: \(account.isActive)", "    logging: \(account.logging.rawValue)"]
@@ -74,7 +79,7 @@ public enum ConfigurationWriter {
   private static func indented(_ lines: [String]) -> [String] { lines.enumerated().map { ($0 == 0 ? "  - " : "    ") + $1 } }
 
   private static func employee(_ employee: Employee) -> String {
-    var parts = ["id: \(quoted(employee.id))", "email: \(employee.email)", "account: \(quoted(employee.account))"]
+    var parts = ["id: \(quoted(employee.id))", "email: \(quoted(employee.email))", "account: \(quoted(employee.account))"]
     if let policy = employee.policy { parts.append("policy: \(quoted(policy))") }
     parts.append("sync: \(employee.isSynchronized)")
     if let user = employee.unixUser { parts.append("unix_user: \(quoted(user))") }
@@ -91,8 +96,8 @@ public enum ConfigurationWriter {
     if let to = schedule.toMinute { parts.append("to: \"\(clock(to))\"") }
     let names = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
     if !schedule.days.isEmpty { parts.append("days: [\(schedule.days.sorted().map { names[$0 - 1] }.joined(separator: ", "))]") }
-    if let zone = schedule.zone { parts.append("zone: \(zone)") }
-    parts.append("employees: \(schedule.employees.map { "[\($0.joined(separator: ", "))]" } ?? "all")")
+    if let zone = schedule.zone { parts.append("zone: \(quoted(zone))") }
+    parts.append("employees: \(schedule.employees.map { "[\($0.map(quoted).joined(separator: ", "))]" } ?? "all")")
     if let kinds = schedule.kinds { parts.append("types: [\(kinds.sorted().map(\.rawValue).joined(separator: ", "))]") }
     parts.append("full: \(schedule.isFull)")
     return "  - {\(parts.joined(separator: ", "))}"
@@ -111,9 +116,10 @@ public enum ConfigurationWriter {
       case "\\": result += "\\\\"
       case "\n": result += "\\n"
       case "\t": result += "\\t"
-      case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value):
+      // Control characters, and what YAML takes for line ends, a mark of the byte order, or nothing at all.
+      case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value), "\u{2028}", "\u{2029}", "\u{FEFF}", "\u{FFFE}", "\u{FFFF}":
         let digits = String(scalar.value, radix: 16)
-        result += "\\x" + (digits.count < 2 ? "0" : "") + digits
+        result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
       default: result.unicodeScalars.append(scalar)
       }
     }
