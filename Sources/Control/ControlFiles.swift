@@ -87,7 +87,7 @@ public final class ControlFiles: ControlPlane {
       for line in lines { requests.append(try ControlGrammar.syncRequest(line, owner: file.employee, employees: employees)) }
       return run(requests: requests, lines, file, completion)
     } catch {
-      note(file, refusal: (error as? ControlRefusal)?.reason ?? "\(error)", nil)
+      note(file) { $0.refusal = (error as? ControlRefusal)?.reason ?? "\(error)" }
       completion((error as? ControlRefusal)?.code ?? 22)
       return nil
     }
@@ -100,39 +100,44 @@ public final class ControlFiles: ControlPlane {
     return History(refusal: nil, lines: lines, modified: modified)
   }
 
-  private func note(_ file: ControlFile, refusal: String?, _ line: String?) {
+  private func note(_ file: ControlFile, _ change: (inout History) -> Void) {
     let now = source.now()
     let known = history(of: Self.key(file))
-    let lines = history.withLock { histories in
+    history.withLock { histories in
       var history = histories[Self.key(file)] ?? known
-      history.refusal = refusal
-      if let line {
-        history.lines.append("\(now.iso8601) \(line)")
-        history.lines.removeFirst(max(0, history.lines.count - Self.remembered))
-      }
+      change(&history)
       history.modified = now
       histories[Self.key(file)] = history
-      return history.lines
     }
-    if line != nil { source.keep(lines, of: Self.key(file)) }
+  }
+
+  /// A line of late; what was refused since stays the first line.
+  private func note(_ file: ControlFile, _ line: String) {
+    var lines: [String] = []
+    note(file) { history in
+      history.lines.append("\(source.now().iso8601) \(line)")
+      history.lines.removeFirst(max(0, history.lines.count - Self.remembered))
+      lines = history.lines
+    }
+    source.keep(lines, of: Self.key(file))
   }
 
   /// Requests are noted when they are taken and when they end; the writer waits only where a line says so.
   private func run(
     requests: [SyncRequest], _ lines: [String], _ file: ControlFile, _ completion: @escaping @Sendable (Int32) -> Void
   ) -> (any ControlWriteHandle)? {
-    note(file, refusal: nil, nil)
-    for line in lines { note(file, refusal: nil, "taken: \(line)") }
+    note(file) { $0.refusal = nil }
+    for line in lines { note(file, "taken: \(line)") }
     let reply = Once(completion)
     let waits = requests.contains(where: \.waits)
     Task {
       var failed = false
       for request in requests {
         switch await source.perform(request) {
-        case .success(let text): note(file, refusal: nil, "done: \(request.line): \(text)")
+        case .success(let text): note(file, "done: \(request.line): \(text)")
         case .failure(let error):
           failed = true
-          note(file, refusal: nil, "failed: \(request.line): \(error)")
+          note(file, "failed: \(request.line): \(error)")
         }
       }
       if waits { reply.call(failed ? 5 : 0) }
@@ -145,18 +150,18 @@ public final class ControlFiles: ControlPlane {
   private func run(
     commands: [ControlCommand], _ lines: [String], _ file: ControlFile, _ completion: @escaping @Sendable (Int32) -> Void
   ) -> (any ControlWriteHandle)? {
+    note(file) { $0.refusal = nil }
     let reply = Once(completion)
     Task {
       var code: Int32 = 0
-      var refusal: String?
       for (command, line) in zip(commands, lines) {
         switch await source.perform(command) {
-        case .success(let text): note(file, refusal: refusal, "done: \(line): \(text)")
+        case .success(let text): note(file, "done: \(line): \(text)")
         case .failure(let error):
           // A configuration with faults is refused like a line with faults.
           code = error.code == .configuration ? 22 : error.code == .notFound ? 2 : 5
-          refusal = "\(error)"
-          note(file, refusal: refusal, "failed: \(line)")
+          note(file) { $0.refusal = "\(error)" }
+          note(file, "failed: \(line)")
         }
       }
       reply.call(code)

@@ -68,14 +68,17 @@ public enum ControlGrammar {
   /// The lines of a write, without empty ones.
   public static func lines(_ bytes: [UInt8]) throws(ControlRefusal) -> [String] {
     guard bytes.count <= writeLimit else { throw ControlRefusal(code: invalid, reason: "a write takes at most \(writeLimit) bytes") }
-    guard let text = String(validating: bytes, as: UTF8.self) else { throw ControlRefusal(code: invalid, reason: "the text is not UTF-8") }
+    guard String(validating: bytes, as: UTF8.self) != nil else { throw ControlRefusal(code: invalid, reason: "the text is not UTF-8") }
     var lines: [String] = []
-    for line in text.split(separator: "\n", omittingEmptySubsequences: true) {
-      guard line.utf8.count <= lineLimit else { throw ControlRefusal(code: invalid, reason: "a line takes at most \(lineLimit) bytes") }
-      guard !line.unicodeScalars.contains(where: { $0.value < 0x20 && $0 != "\t" && $0 != "\r" }) else {
+    // By bytes: to a text CR LF is one character, and no line end.
+    for part in bytes.split(separator: UInt8(ascii: "\n")) {
+      let line = part.last == UInt8(ascii: "\r") ? part.dropLast() : part
+      guard line.count <= lineLimit else { throw ControlRefusal(code: invalid, reason: "a line takes at most \(lineLimit) bytes") }
+      guard !line.contains(where: { $0 < 0x20 && $0 != UInt8(ascii: "\t") || $0 == 0x7F }) else {
         throw ControlRefusal(code: invalid, reason: "the line holds control characters")
       }
-      if line.contains(where: { !$0.isWhitespace }) { lines.append(String(line)) }
+      let text = String(decoding: line, as: UTF8.self)
+      if text.contains(where: { !$0.isWhitespace }) { lines.append(text) }
     }
     guard !lines.isEmpty else { throw ControlRefusal(code: invalid, reason: "nothing was written; see README for what is understood") }
     return lines
@@ -105,7 +108,7 @@ public enum ControlGrammar {
       case "full": request.isFull = true
       case "wait": request.waits = true
       default:
-        for part in word.split(separator: ",") {
+        for part in word.split(separator: ",", omittingEmptySubsequences: false) {
           guard let kind = RecordKind(rawValue: String(part)) else {
             throw ControlRefusal(
               code: invalid,
