@@ -4,13 +4,15 @@ import Synchronization
 
 /// One process writes a store: held as a lock on a file beside it, which names its owner.
 public final class StoreLock: Sendable {
-  private let descriptor: Int32
-  private let path: String
+  /// The locked file; nil: given free.
+  private let descriptor: Mutex<Int32?>
 
-  private init(descriptor: Int32, path: String) {
-    self.descriptor = descriptor
-    self.path = path
-  }
+  /// How often a lock is tried that nobody seems to own: who asks for the owner has it for a moment.
+  private static let tries = 200
+  /// The pause between two tries, in microseconds.
+  private static let pause: UInt32 = 1000
+
+  private init(descriptor: Int32) { self.descriptor = Mutex(descriptor) }
 
   /// Who holds a store.
   public struct Owner: Sendable, Hashable {
@@ -35,12 +37,19 @@ public final class StoreLock: Sendable {
     }
     let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw SyncError(.storage, "\(path) cannot be opened: \(String(cString: strerror(errno)))", retry: .never) }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+    var isLocked = false
+    var owner: Owner?
+    for attempt in 0..<tries where !isLocked && owner == nil {
+      if attempt > 0 { usleep(pause) }
+      isLocked = flock(descriptor, LOCK_EX | LOCK_NB) == 0
+      if !isLocked { owner = Self.owner(path: store) }
+    }
+    guard isLocked else {
       close(descriptor)
-      let holder = owner(path: store).map { " (process \($0.process)\($0.mountPoint.map { ", mounted at " + $0 } ?? ""))" } ?? ""
+      let holder = owner.map { " (process \($0.process)\($0.mountPoint.map { ", mounted at " + $0 } ?? ""))" } ?? ""
       throw SyncError(.storage, "\(store) is in use by another concordfs\(holder)", retry: .later)
     }
-    let lock = StoreLock(descriptor: descriptor, path: path)
+    let lock = StoreLock(descriptor: descriptor)
     lock.note(mountPoint: nil)
     return lock
   }
@@ -61,13 +70,19 @@ public final class StoreLock: Sendable {
   /// Tells other processes where this one mounts the tree.
   public func note(mountPoint: String?) {
     let text = "\(getpid())\n\(mountPoint ?? "")\n"
-    ftruncate(descriptor, 0)
-    _ = text.utf8CString.withUnsafeBufferPointer { pwrite(descriptor, $0.baseAddress, text.utf8.count, 0) }
+    descriptor.withLock { descriptor in
+      guard let descriptor else { return }
+      ftruncate(descriptor, 0)
+      _ = text.utf8CString.withUnsafeBufferPointer { pwrite(descriptor, $0.baseAddress, text.utf8.count, 0) }
+    }
   }
 
   /// Gives the store free. The file stays: removing it would let two processes lock two files.
   public func release() {
-    ftruncate(descriptor, 0)
-    close(descriptor)
+    descriptor.withLock { descriptor in
+      guard let open = descriptor.take() else { return }
+      ftruncate(open, 0)
+      close(open)
+    }
   }
 }
