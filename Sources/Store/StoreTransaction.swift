@@ -80,10 +80,12 @@ public final class StoreTransaction {
       try db.run("UPDATE item SET unlisted = 0 WHERE mailbox = ? AND kind = ? AND id = ?", StatementArguments(key))
       return false
     }
+    // The return of an item that was gone is a change, whatever it holds: its next observation gets a revision of its own.
     try db.run(
       """
       INSERT INTO item (mailbox, kind, id, change_key, foreign_id, revision, unread) VALUES (?, ?, ?, ?, ?, 0, 1)
-      ON CONFLICT (mailbox, kind, id) DO UPDATE SET change_key = excluded.change_key, presence = 0, unread = 1, unlisted = 0
+      ON CONFLICT (mailbox, kind, id) DO UPDATE SET change_key = excluded.change_key, presence = 0, unread = 1, unlisted = 0,
+        revision = CASE presence WHEN 0 THEN revision ELSE 0 END
       """,
       [mailbox.address, kind.rawValue, version.id.rawValue, version.changeKey, foreignID?.rawValue])
     return true
