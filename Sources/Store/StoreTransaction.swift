@@ -6,6 +6,8 @@ public final class StoreTransaction {
   let db: Database
   /// What the transaction changed in the mount's tree, told to observers after the commit.
   var treeChanges: [TreeChange] = []
+  /// Directories of the tree whose time moved already.
+  var touched: Set<Int64> = []
 
   init(db: Database) { self.db = db }
 

@@ -34,8 +34,8 @@ extension StoreTransaction {
     let (employeeName, folderName) = (FileName.folder(employee), FileName.folder(name))
     let parent = TreeInode.directory(path: "/" + employeeName)
     let ino = TreeInode.directory(path: "/\(employeeName)/\(folderName)")
-    let known: (String?, String?)? = try db.row("SELECT display, color FROM directory WHERE ino = ?", [ino]) { ($0[0], $0[1]) }
-    if let known, known.0 == displayName, known.1 == color { return }
+    let known: [String?]? = try db.row("SELECT kind, display, color FROM directory WHERE ino = ?", [ino]) { [$0[0], $0[1], $0[2]] }
+    if known == [kind.rawValue, displayName, color] { return }
     try db.run(
       """
       INSERT INTO directory (ino, parent, name, kind, display, color) VALUES (?, ?, ?, ?, ?, ?)
@@ -105,9 +105,8 @@ extension StoreTransaction {
       try db.run("INSERT OR REPLACE INTO content VALUES (?, ?)", [ino, Data(file.bytes)])
     }
     try putAttributes(file, ino)
-    try db.run("UPDATE directory SET modified = max(modified, ?) WHERE ino = ?", [file.modified.milliseconds, parent])
     treeChanges.append(.entry(parent: parent, name: name))
-    treeChanges.append(.directory(parent))
+    try touch(parent, file.modified)
     return name
   }
 
@@ -116,7 +115,15 @@ extension StoreTransaction {
     let parent = TreeInode.directory(path: "/\(FileName.folder(employee))/\(FileName.folder(folder))")
     guard let node = try reader.node(uid: uid, in: parent) else { return }
     try remove(node)
-    treeChanges.append(.directory(parent))
+    try touch(parent, node.modified)
+  }
+
+  /// Notes that a directory's entries changed. Tools as khal look at its time alone to see whether they have to read it again: it moves
+  /// with every transaction, also where a file went or an older one came.
+  private func touch(_ directory: Int64, _ modified: Timestamp) throws {
+    let step = touched.insert(directory).inserted ? 1 : 0
+    try db.run("UPDATE directory SET modified = max(modified + ?, ?) WHERE ino = ?", [step, modified.milliseconds, directory])
+    treeChanges.append(.directory(directory))
   }
 
   /// Forgets contents of replaced and removed files that the kernel no longer knows.
@@ -139,7 +146,7 @@ extension StoreTransaction {
   }
 
   private func putAttributes(_ file: TreeFile, _ ino: Int64) throws {
-    if file.attributes.isEmpty { return }
+    if file.attributes.isEmpty { return try db.run("DELETE FROM attribute WHERE ino = ?", [ino]) }
     try db.run("INSERT OR REPLACE INTO attribute VALUES (?, ?)", [ino, try Coding.text(file.attributes)])
   }
 
