@@ -12,12 +12,14 @@ struct Connections: Sendable {
   let exchange: [String: any ExchangePort]
 
   /// Prepares the connections; nothing is sent yet.
-  /// - Parameter isReadOnly: refuse every write in the adapters, for plans and tests.
+  /// - Parameter isReadOnly: refuse every write in the adapters, for plans and tests. Their session of the ERP is their own; that of the
+  ///   store's owner is remembered beside the store.
   init(_ settings: Settings, isReadOnly: Bool = false) throws(SyncError) {
     let agent = "concordfs/\(Service.version)"
     erp = AcumaticaClient(
       settings: settings.erp, password: try Self.password(settings.erp), transport: CurlTransport(maximumConnections: 2, userAgent: agent),
-      surroundings: .system, isReadOnly: isReadOnly)
+      surroundings: .system,
+      memory: isReadOnly ? .none : .file(settings.store + ".session"), isReadOnly: isReadOnly)
     var exchange: [String: any ExchangePort] = [:]
     for var account in settings.accounts where account.isActive {
       guard let endpoint = account.server else {

@@ -81,11 +81,14 @@ actor Coordinator {
     let engine = makeEngine(settings)
     let employees = wanted.sorted()
     let task = Task { () async -> Result<[CycleReport], SyncError> in
+      let result: Result<[CycleReport], SyncError>
       do throws(SyncError) {
-        return .success(try await engine.synchronize(employees: employees, kinds: demand.kinds, full: demand.isFull))
+        result = .success(try await engine.synchronize(employees: employees, kinds: demand.kinds, full: demand.isFull))
       } catch {
-        return .failure(error)
+        result = .failure(error)
       }
+      await engine.close()
+      return result
     }
     round = Round(employees: wanted, kinds: demand.kinds, isFull: demand.isFull, task: task)
     let result = await task.value

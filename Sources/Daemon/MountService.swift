@@ -20,15 +20,18 @@ extension Service {
     defer { lock.release() }
     let store = try Store(path: settings.store)
     defer { store.close() }
-    let connections = Mutex(try Connections(settings))
+    let connections = Mutex((settings: settings, open: try Connections(settings)))
     try MountedTree.prune(store, settings)
     let log = try LogBuffer(store: store)
     let fileSystem = Mutex<FileSystem?>(nil)
     let changed: @Sendable () -> Void = { fileSystem.withLock { $0 }?.controlChanged() }
     let coordinator = Coordinator(settings: settings) { settings in
-      // A changed configuration may name other servers or secrets; the old connections end with their last request.
-      if let fresh = settings == self.settings ? nil : try? Connections(settings) { connections.withLock { $0 = fresh } }
-      let parts = connections.withLock { $0 }.parts(store: store) { entry in
+      let open = connections.withLock { known in
+        // A changed configuration may name other servers or secrets. It was tried when it was read.
+        if known.settings != settings, let fresh = try? Connections(settings) { known = (settings, fresh) }
+        return known.open
+      }
+      let parts = open.parts(store: store) { entry in
         log.append(entry)
         echo(entry)
       }
@@ -54,7 +57,7 @@ extension Service {
     schedules.cancel()
     signals.end()
     await coordinator.cancel()
-    await connections.withLock { $0 }.close()
+    await connections.withLock { $0.open }.close()
   }
 
   /// libfuse's loop blocks: it has a thread of its own, not one of the tasks'.

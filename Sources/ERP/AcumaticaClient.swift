@@ -16,8 +16,11 @@ public struct AcumaticaClient: ERPPort {
   /// - Parameters:
   ///   - password: the secret of `settings.authentication`, resolved.
   ///   - isReadOnly: refuse every write, as the last line of defence of a plan.
-  public init(settings: ERPSettings, password: String, transport: any HTTPTransport, surroundings: Surroundings, isReadOnly: Bool = false) {
-    session = ERPSession(settings: settings, password: password, transport: transport, surroundings: surroundings)
+  public init(
+    settings: ERPSettings, password: String, transport: any HTTPTransport, surroundings: Surroundings, memory: SessionMemory = .none,
+    isReadOnly: Bool = false
+  ) {
+    session = ERPSession(settings: settings, password: password, transport: transport, surroundings: surroundings, memory: memory)
     self.isReadOnly = isReadOnly
   }
 

@@ -8,6 +8,7 @@ actor ERPSession {
   private let password: String
   private let transport: any HTTPTransport
   private let surroundings: Surroundings
+  private let memory: SessionMemory
   private let jar = CookieJar()
   private var isSignedIn = false
   private var isBusy = false
@@ -18,7 +19,8 @@ actor ERPSession {
   /// Queue and cold start of a site take minutes; the connection stays silent meanwhile.
   private static let timeoutSeconds = 600
 
-  init(settings: ERPSettings, password: String, transport: any HTTPTransport, surroundings: Surroundings) {
+  init(settings: ERPSettings, password: String, transport: any HTTPTransport, surroundings: Surroundings, memory: SessionMemory) {
+    self.memory = memory
     self.settings = settings
     self.password = password
     self.transport = transport
@@ -54,10 +56,20 @@ actor ERPSession {
     defer { leave() }
     guard isSignedIn else { return }
     isSignedIn = false
-    // IIS answers 411 to a POST without a length.
-    _ = try? await request("POST", settings.url + "/entity/auth/logout", [], [])
+    // A task of its own: a cancelled round signs out all the same. IIS answers 411 to a POST without a length.
+    let isAnswered = await Task { (try? await request("POST", logoutURL, [], [])) != nil }.value
     jar.removeAll()
+    if isAnswered { memory.save(nil) }
   }
+
+  /// Signs out what a process that was killed left open. An error is no reason to stop: the session may be long gone.
+  private func closeLeftOver() async {
+    guard let cookies = memory.load() else { return }
+    let header = (name: "Cookie", value: cookies)
+    if (try? await transport.send(HTTPRequest(method: "POST", url: logoutURL, headers: [header], body: []))) != nil { memory.save(nil) }
+  }
+
+  private var logoutURL: String { settings.url + "/entity/auth/logout" }
 
   private var endpointAddress: String { settings.url + "/entity/" + settings.endpoint }
 
@@ -76,6 +88,7 @@ actor ERPSession {
     guard case .password(let username, _) = settings.authentication else {
       throw SyncError(.configuration, "erp.auth: OAuth 2.0 is not supported by this version; use username and password")
     }
+    await closeLeftOver()
     jar.removeAll()
     var form = ["name": username, "password": password]
     form["tenant"] = settings.tenant
@@ -99,6 +112,7 @@ actor ERPSession {
       throw error
     }
     isSignedIn = true
+    memory.save(jar.header(url: logoutURL))
   }
 
   private func waitForPause() async throws(SyncError) {

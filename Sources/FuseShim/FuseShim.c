@@ -3,16 +3,24 @@
 #include "FuseShim.h"
 #include <errno.h>
 #include <fuse_lowlevel.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <time.h>
 
 struct cfs_session {
   struct fuse_session *session;
   cfs_operations operations;
   void *context;
+  pthread_t thread;
+  atomic_int state;
 };
+
+enum { LOOP_NOT_STARTED, LOOP_RUNS, LOOP_ENDED };
 
 static cfs_session *self(fuse_req_t request) { return fuse_req_userdata(request); }
 static cfs_request *wrap(fuse_req_t request) { return (cfs_request *)request; }
@@ -146,14 +154,35 @@ cfs_session *cfs_session_mount(const char *mount_point, const char *options, con
   return session;
 }
 
-int cfs_session_loop(cfs_session *session) { return fuse_session_loop(session->session); }
+static void wake(int number) { (void)number; }
 
-void cfs_session_unmount(cfs_session *session) {
+int cfs_session_loop(cfs_session *session) {
+  // No SA_RESTART: the signal ends the read that waits for the kernel's next request.
+  struct sigaction action = {.sa_handler = wake};
+  sigaction(SIGUSR2, &action, NULL);
+  // Threads that Dispatch starts have every signal blocked.
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGUSR2);
+  pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+  session->thread = pthread_self();
+  atomic_store(&session->state, LOOP_RUNS);
+  int result = fuse_session_loop(session->session);
+  atomic_store(&session->state, LOOP_ENDED);
+  return result;
+}
+
+void cfs_session_stop(cfs_session *session) {
   fuse_session_exit(session->session);
-  fuse_session_unmount(session->session);
+  // Again until it is heard: a signal that comes just before the read is lost on it.
+  while (atomic_load(&session->state) == LOOP_RUNS) {
+    pthread_kill(session->thread, SIGUSR2);
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  }
 }
 
 void cfs_session_destroy(cfs_session *session) {
+  fuse_session_unmount(session->session);
   fuse_session_destroy(session->session);
   free(session);
 }

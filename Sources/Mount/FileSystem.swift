@@ -37,7 +37,7 @@ public final class FileSystem: @unchecked Sendable {
   private let options: MountOptions
   private var session: OpaquePointer?
   private(set) var notifier: Notifier?
-  private let unmounted = Mutex(false)
+  private let hasEnded = Mutex(false)
 
   /// How long the kernel may believe what it was told of records, in seconds: changes are told to it.
   static let recordTimeout = 3600.0
@@ -76,8 +76,8 @@ public final class FileSystem: @unchecked Sendable {
   public func run() {
     guard let session else { return }
     _ = cfs_session_loop(session)
+    hasEnded.withLock { $0 = true }
     notifier?.stop()
-    unmount()
     // Whoever still waits for a cycle gets an answer while there is a session to send it by.
     pendingWrites.withLock { pending in
       for key in pending.keys { if let request = OpaquePointer(bitPattern: key) { cfs_reply_error(request, EINTR) } }
@@ -86,14 +86,11 @@ public final class FileSystem: @unchecked Sendable {
     cfs_session_destroy(session)
   }
 
-  /// Takes the mount away; `run` then returns. Safe to call more than once, and from any thread.
+  /// Ends `run`, which takes the mount away. Safe to call more than once, and from any other thread.
   public func unmount() {
     guard let session else { return }
     // Under the lock to its end: `run` destroys the session only after it had the lock.
-    unmounted.withLock { wasUnmounted in
-      if !wasUnmounted { cfs_session_unmount(session) }
-      wasUnmounted = true
-    }
+    hasEnded.withLock { if !$0 { cfs_session_stop(session) } }
   }
 
   /// Control directories changed: new holds, other policies, a longer log.
@@ -107,28 +104,38 @@ public final class FileSystem: @unchecked Sendable {
 
   /// The directory is there, is empty, and nothing lives on it.
   private static func prepare(_ directory: String) throws(SyncError) {
-    var status = stat()
-    if stat(directory, &status) != 0 {
-      if errno == ENOTCONN {
-        let code = cfs_detach(directory)
-        if code != 0, !detachByHelper(directory) {
-          throw SyncError(
-            .configuration,
-            "\(directory) holds the mount of a process that ended, and it cannot be taken away: fusermount3 -uz \(directory)")
-        }
-      } else {
-        throw SyncError(.configuration, "\(directory) cannot be mounted on: \(String(cString: strerror(errno)))")
+    var entries: [String] = []
+    var code = list(directory, into: &entries)
+    if code == ENOTCONN {
+      guard cfs_detach(directory) == 0 || detachByHelper(directory) else {
+        throw SyncError(
+          .configuration,
+          "\(directory) holds the mount of a process that ended, and it cannot be taken away: fusermount3 -uz \(directory)")
       }
-      guard stat(directory, &status) == 0 else {
-        throw SyncError(.configuration, "\(directory) cannot be mounted on: \(String(cString: strerror(errno)))")
-      }
+      code = list(directory, into: &entries)
     }
-    guard status.st_mode & S_IFMT == S_IFDIR else { throw SyncError(.configuration, "\(directory) is not a directory") }
-    guard let entries = try? FileManager.default.contentsOfDirectory(atPath: directory) else {
-      throw SyncError(.configuration, "\(directory) cannot be read: check its rights")
+    var status = stat()
+    guard code == 0, stat(directory, &status) == 0 else {
+      throw SyncError(.configuration, "\(directory) cannot be mounted on: \(String(cString: strerror(code == 0 ? errno : code)))")
     }
     if isMountPoint(directory, status) { throw SyncError(.configuration, "\(directory) is mounted already: fusermount3 -u \(directory)") }
     guard entries.isEmpty else { throw SyncError(.configuration, "\(directory) is not empty: mount on an empty directory") }
+  }
+
+  /// The names in a directory. The kernel may still know the attributes of a dead mount: only a listing asks its process.
+  /// - Returns: 0 or an errno value.
+  private static func list(_ directory: String, into names: inout [String]) -> Int32 {
+    guard let stream = opendir(directory) else { return errno }
+    defer { closedir(stream) }
+    errno = 0
+    while let entry = readdir(stream) {
+      let name = withUnsafePointer(to: entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: Int(entry.pointee.d_reclen)) { String(cString: $0) }
+      }
+      if name != "." && name != ".." { names.append(name) }
+      errno = 0
+    }
+    return errno
   }
 
   private static func isMountPoint(_ directory: String, _ status: stat) -> Bool {

@@ -66,6 +66,9 @@ public struct SyncEngine: Sendable {
     return reports
   }
 
+  /// Signs out of the ERP, so that its seat of the licence is free until the next round.
+  public func close() async { await parts.erp.close() }
+
   /// What one mailbox brought into the ERP reaches the mailboxes that were turned before it in the same round.
   private func carryOn(
     _ spokes: [Spoke], _ people: [ERPEmployee], _ reports: inout [CycleReport], _ progress: @Sendable (CycleProgress) -> Void

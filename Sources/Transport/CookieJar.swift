@@ -35,6 +35,9 @@ public final class CookieJar: Sendable {
   /// Whether there is no cookie.
   public var isEmpty: Bool { cookies.withLock { $0.isEmpty } }
 
+  /// The value of the Cookie field for a request to this address; nil when there is nothing to send or it is no address.
+  public func header(url: String) -> String? { (try? HTTPTarget(url: url)).flatMap(header(for:)) }
+
   /// The value of the Cookie field for a request; nil when there is nothing to send.
   func header(for target: HTTPTarget) -> String? {
     let now = now()

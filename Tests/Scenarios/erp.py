@@ -7,8 +7,12 @@ class ERP:
     def __init__(self, base, password="sandbox-erp"):
         self.base = base
         self.root = f"{base}/entity/Default/24.200.001"
+        self.password = password
         self.session = requests.Session()
-        answer = self.session.post(f"{base}/entity/auth/login", json={"name": "concord", "password": password})
+        self.login()
+
+    def login(self):
+        answer = self.session.post(f"{self.base}/entity/auth/login", json={"name": "concord", "password": self.password})
         answer.raise_for_status()
 
     def close(self):
@@ -51,7 +55,7 @@ class Control:
         requests.delete(f"{self.base}/sandbox/erp/log").raise_for_status()
 
     def fault(self, side, **fault):
-        requests.post(f"{self.base}/sandbox/{side}/fault", json=fault).raise_for_status()
+        requests.post(f"{self.base}/sandbox/{side}/fault", json={"count": 1, **fault}).raise_for_status()
 
     def traffic(self, directory):
         requests.post(f"{self.base}/sandbox/exchange/traffic", data=str(directory).encode()).raise_for_status()

@@ -56,7 +56,10 @@ class Daemon:
             self.process = subprocess.Popen(
                 [PROGRAM, "mount", "-f", "-c", str(config), str(mount)], stdout=output, stderr=subprocess.STDOUT)
         if wait:
-            until(self.is_up, "mounting", process=self.process)
+            try:
+                until(self.is_up, "mounting", process=self.process)
+            except AssertionError as error:
+                raise AssertionError(f"{error}: {self.errors.read_text()[-500:]}") from None
 
     def is_up(self):
         try:

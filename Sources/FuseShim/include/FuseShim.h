@@ -43,11 +43,11 @@ typedef struct cfs_session cfs_session;
 /// A session that is mounted; NULL with errno-like text in `error` when it cannot be.
 cfs_session *_Nullable cfs_session_mount(const char *_Nonnull mount_point, const char *_Nonnull options, const cfs_operations *_Nonnull operations,
                                          void *_Nullable context, char *_Nonnull error, size_t error_size);
-/// Serves requests until it is unmounted. Returns 0, or a negative errno value.
+/// Serves requests until it is unmounted or stopped. Returns 0, or a negative errno value.
 int cfs_session_loop(cfs_session *_Nonnull session);
-/// Takes the mount away; the loop then ends.
-void cfs_session_unmount(cfs_session *_Nonnull session);
-/// Frees the session, after the loop has ended.
+/// Ends the loop, whatever the kernel still waits for. Returns when it has ended. Not for the loop's own thread.
+void cfs_session_stop(cfs_session *_Nonnull session);
+/// Takes the mount away and frees the session, after the loop has ended.
 void cfs_session_destroy(cfs_session *_Nonnull session);
 
 void cfs_reply_error(cfs_request *_Nonnull request, int error);
