@@ -31,10 +31,10 @@ struct ScheduleReader {
     if let zone, TimeZone(identifier: zone) == nil {
       section.fault("zone", "'\(zone)' is not a time zone", allowed: "an IANA name, as Europe/Zurich")
     }
+    let (days, people, kinds, isFull) = (days(section), people(section, employees), kinds(section), section.flag("full", default: false))
     guard let name, let timing else { return nil }
     return Schedule(
-      name: name, timing: timing, fromMinute: from, toMinute: to, days: days(section), zone: zone, employees: people(section, employees),
-      kinds: kinds(section), isFull: section.flag("full", default: false))
+      name: name, timing: timing, fromMinute: from, toMinute: to, days: days, zone: zone, employees: people, kinds: kinds, isFull: isFull)
   }
 
   private func timing(_ section: Section) -> Schedule.Timing? {

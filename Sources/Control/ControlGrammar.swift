@@ -38,6 +38,8 @@ public enum ControlCommand: Sendable, Hashable {
   case approve(String)
   case discard(String)
   case logLevel(LogEntry.Level)
+  /// Puts back what an entry of the journal lost.
+  case restore(Int64)
 }
 
 /// A line that is refused, with the errno value of the write.
@@ -148,8 +150,15 @@ public enum ControlGrammar {
         throw refuse("'log-level' needs one of \(LogEntry.Level.allCases.map(\.rawValue).joined(separator: ", "))")
       }
       return .logLevel(level)
+    case "restore":
+      guard let entry = subject.flatMap({ Int64($0) }), entry > 0 else {
+        throw refuse("'restore' needs the number of an entry; see 'concordfs journal'")
+      }
+      return .restore(entry)
     default:
-      throw refuse("'\(printable(line))' is not understood; allowed: reload, pause, resume, approve HOLD, discard HOLD, log-level LEVEL")
+      throw refuse(
+        "'\(printable(line))' is not understood; allowed: reload, pause, resume, approve HOLD, discard HOLD, log-level LEVEL, restore ENTRY"
+      )
     }
   }
 

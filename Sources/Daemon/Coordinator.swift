@@ -10,6 +10,8 @@ actor Coordinator {
     var employees: [String]?
     var kinds: Set<RecordKind>?
     var isFull: Bool
+    /// An entry of the journal to put back before the cycles.
+    var restores: Int64? = nil
   }
 
   private struct Round {
@@ -20,7 +22,7 @@ actor Coordinator {
 
     /// Whether waiting for this round serves the demand for an employee.
     func covers(_ demand: Demand, _ employee: String) -> Bool {
-      guard employees.contains(employee), isFull || !demand.isFull else { return false }
+      guard employees.contains(employee), isFull || !demand.isFull, demand.restores == nil else { return false }
       guard let kinds else { return true }
       return demand.kinds.map { $0.isSubset(of: kinds) } ?? false
     }
@@ -83,6 +85,7 @@ actor Coordinator {
     let task = Task { () async -> Result<[CycleReport], SyncError> in
       let result: Result<[CycleReport], SyncError>
       do throws(SyncError) {
+        if let entry = demand.restores { _ = try await engine.restore(entry: entry) }
         result = .success(try await engine.synchronize(employees: employees, kinds: demand.kinds, full: demand.isFull))
       } catch {
         result = .failure(error)

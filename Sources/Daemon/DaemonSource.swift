@@ -15,7 +15,6 @@ final class DaemonSource: ControlSource {
     var paused: Set<String> = []
     var allPaused = false
     var next: [String: Timestamp] = [:]
-    var logLevel = LogEntry.Level.informational
   }
 
   let store: Store
@@ -46,7 +45,6 @@ final class DaemonSource: ControlSource {
   }
 
   var settings: Settings { state.withLock { $0.settings } }
-  var logLevel: LogEntry.Level { state.withLock { $0.logLevel } }
 
   func note(next: [String: Timestamp]) { state.withLock { $0.next = next } }
 
@@ -150,9 +148,19 @@ final class DaemonSource: ControlSource {
     case .approve(let id): return decide(id, .approved)
     case .discard(let id): return decide(id, .discarded)
     case .logLevel(let level):
-      state.withLock { $0.logLevel = level }
-      return .success("log level \(level.rawValue)")
+      await coordinator.reload(settings.logging(level))
+      return .success("log level \(level.rawValue) until the configuration is read again")
+    case .restore(let entry): return await restore(entry)
     }
+  }
+
+  /// Puts the values back and synchronizes the employee concerned, so that both sides have them.
+  private func restore(_ entry: Int64) async -> Result<String, SyncError> {
+    let mailbox = try? store.read { try $0.journalEntry(entry)?.mailbox.address }
+    guard let mailbox else {
+      return .failure(SyncError(.notFound, "there is no entry #\(entry) in the journal; 'concordfs journal' lists them"))
+    }
+    return await synchronize(Coordinator.Demand(employees: [mailbox], kinds: nil, isFull: false, restores: entry))
   }
 
   private func notePauses() async {
@@ -200,5 +208,21 @@ final class DaemonSource: ControlSource {
     await coordinator.reload(reading.settings)
     onChange()
     return .success("configuration taken over")
+  }
+}
+
+extension Settings {
+  /// The same with every account logging at this level.
+  func logging(_ level: LogEntry.Level) -> Settings {
+    var changed = self
+    for index in changed.accounts.indices {
+      changed.accounts[index].logging =
+        switch level {
+        case .critical, .error, .warning: .default
+        case .informational: .informational
+        case .verbose: .verbose
+        }
+    }
+    return changed
   }
 }

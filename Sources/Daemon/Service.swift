@@ -27,21 +27,37 @@ public struct Service: Sendable {
     log: @escaping @Sendable (LogEntry) -> Void
   ) async throws(SyncError) -> [CycleReport] {
     try check(employees)
+    return try await withEngine(log: log) { engine throws(SyncError) in
+      try await engine.synchronize(employees: employees, kinds: kinds, full: full, progress: progress)
+    }
+  }
+
+  /// Puts back what an entry of the journal lost, then synchronizes the employee concerned. Refused while a daemon owns the store.
+  /// - Throws: `notFound` for an unknown entry; `storage` when the store is in use.
+  public func restore(entry: Int64, log: @escaping @Sendable (LogEntry) -> Void) async throws(SyncError) -> [CycleReport] {
+    try await withEngine(log: log) { engine throws(SyncError) in
+      let employee = try await engine.restore(entry: entry)
+      return try await engine.synchronize(employees: [employee], kinds: nil, full: false)
+    }
+  }
+
+  /// Runs something with the store, the servers and an engine over them, and leaves all in order.
+  private func withEngine<Answer>(
+    log: @escaping @Sendable (LogEntry) -> Void, _ body: (SyncEngine) async throws(SyncError) -> Answer
+  ) async throws(SyncError) -> Answer {
     let lock = try StoreLock.acquire(path: settings.store)
     defer { lock.release() }
     let store = try Store(path: settings.store)
     defer { store.close() }
-    let connections = try Connections(settings)
-    let engine = SyncEngine(settings: settings, parts: connections.parts(store: store, echo: log))
-    let reports: [CycleReport]
+    let engine = SyncEngine(settings: settings, parts: try Connections(settings).parts(store: store, echo: log))
     do throws(SyncError) {
-      reports = try await engine.synchronize(employees: employees, kinds: kinds, full: full, progress: progress)
+      let answer = try await body(engine)
+      await engine.close()
+      return answer
     } catch {
-      await connections.close()
+      await engine.close()
       throw error
     }
-    await connections.close()
-    return reports
   }
 
   /// What the next cycle would do. Works on a copy of the cache, beside a running daemon too, and writes nowhere.

@@ -53,17 +53,15 @@ struct Cycle: Sendable {
   private func turn(
     run: String, full: Bool, entitiesOnly: Bool, _ report: inout CycleReport, _ progress: @Sendable (CycleProgress) -> Void
   ) async throws(SyncError) {
-    guard
-      let folder = try await exchange.folder(
-        of: spoke.kind, named: spoke.section.folder, in: spoke.mailbox, create: !spoke.account.isTestOnly)
-    else {
+    if spoke.account.isTestOnly { return try await reportOnly() }
+    guard let folder = try await exchange.folder(of: spoke.kind, named: spoke.section.folder, in: spoke.mailbox, create: true) else {
       throw SyncError(.folderNotFound, "\(spoke.mailbox.address) has no folder '\(spoke.folderName)' and this account may not create it")
     }
     let executor = Executor(
       parts: parts, log: log, spoke: spoke, employee: employee, exchange: exchange, folder: folder, run: run)
     let isFirstRun = try parts.store.read { try $0.cursor(spoke.initialisedCursor) } == nil
     try prepareTree()
-    if !spoke.account.isTestOnly { try await Recovery(executor: executor).settleOpenIntents() }
+    try await Recovery(executor: executor).settleOpenIntents()
     if !entitiesOnly {
       let feed = MailboxFeed(parts: parts, log: log, spoke: spoke, exchange: exchange)
       report.counts["read-items"] = try await feed.refresh(folder: folder, full: full, progress: progress)
@@ -83,12 +81,6 @@ struct Cycle: Sendable {
           log.write(.warning, "held for a decision (\(hold.id)): \(hold.reason). See 'concordfs holds show \(hold.id)'", spoke)
           return
         }
-        if spoke.account.isTestOnly {
-          log.write(
-            .informational, "test only: \(count.creates.count) creates and \(count.deletes.count) deletes were planned, nothing is written",
-            spoke)
-          return
-        }
         try await carryOut(agenda, planner, executor, &report, progress)
         try guarding.finishApproved()
       }
@@ -97,6 +89,13 @@ struct Cycle: Sendable {
     }
     let (cursor, now) = (spoke.initialisedCursor, parts.surroundings.now())
     if isFirstRun && report.failures == 0 { try parts.store.write { try $0.setCursor(cursor, now.iso8601) } }
+  }
+
+  /// An account for trying out: what a cycle would do goes to the log, and nothing is written.
+  private func reportOnly() async throws(SyncError) {
+    let lines = try await Planning(parts: parts, log: log, cycle: self).lines()
+    for line in lines { log.write(.verbose, "test only: would \(line.action) \(line.name) (\(line.reason))", spoke) }
+    log.write(.informational, "test only: \(lines.filter { $0.side != nil }.count) writes were planned, nothing is written", spoke)
   }
 
   private func carryOut(
@@ -165,7 +164,7 @@ struct Cycle: Sendable {
 
   /// The policy's category is in the mailbox's list with its colour. A failure is a warning: a retention policy may forbid it.
   private func ensureCategory() async throws(SyncError) {
-    guard let category = spoke.policy.category, !spoke.account.isTestOnly else { return }
+    guard let category = spoke.policy.category else { return }
     let cursor = "engine/\(spoke.mailbox.address)/category"
     let wanted = "\(category.name)\n\(category.color)"
     let known = try parts.store.read { try $0.cursor(cursor) }

@@ -66,6 +66,23 @@ public struct SyncEngine: Sendable {
     return reports
   }
 
+  /// Puts back what a conflict or a delete overwrote; the next cycle carries it on.
+  /// - Parameter entry: number of the entry in the journal.
+  /// - Returns: the employee concerned.
+  /// - Throws: `notFound` for an unknown entry, or where there is nothing left to restore to.
+  public func restore(entry id: Int64) async throws(SyncError) -> String {
+    guard let entry = try parts.store.read({ try $0.journalEntry(id) }) else {
+      throw SyncError(.notFound, "there is no entry #\(id) in the journal; 'concordfs journal' lists them")
+    }
+    guard let spoke = try spokes(employees: [entry.mailbox.address], kinds: [entry.kind]).first else {
+      throw SyncError(.notFound, "\(entry.mailbox.address) no longer synchronizes \(entry.kind.rawValue): nothing can be restored there")
+    }
+    let employee = try await parts.erp.employees().first { $0.id == spoke.employee.id }
+    let exchange = parts.exchange[spoke.account.name] ?? MissingAccount(name: spoke.account.name)
+    try await Restoration(parts: parts, log: log, spoke: spoke, employee: employee, exchange: exchange).restore(entry)
+    return entry.mailbox.address
+  }
+
   /// Signs out of the ERP, so that its seat of the licence is free until the next round.
   public func close() async { await parts.erp.close() }
 

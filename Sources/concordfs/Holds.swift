@@ -52,9 +52,7 @@ struct Holds: ParsableCommand {
   private static func decide(_ file: ConfigurationOption, _ id: String, _ word: String, _ state: Hold.State) throws {
     let settings = try file.read()
     if let mountPoint = StoreLock.owner(path: settings.store)?.mountPoint {
-      let code = ControlWriting.write("\(word) \(id)\n", to: mountPoint + "/.control/ctl")
-      guard code == 0 else { throw failed(SyncError(.notFound, "the daemon refused '\(word) \(id)': \(String(cString: strerror(code)))")) }
-      return
+      return try ControlWriting.command("\(word) \(id)", mountPoint)
     }
     let lock = try attempt { () throws(SyncError) in try StoreLock.acquire(path: settings.store) }
     defer { lock.release() }

@@ -66,6 +66,17 @@ enum ControlWriting {
   }
 }
 
+extension ControlWriting {
+  /// Gives one command to the daemon that mounts there; its refusal ends this program.
+  static func command(_ line: String, _ mountPoint: String) throws {
+    let path = mountPoint + "/.control/ctl"
+    let code = write(line + "\n", to: path)
+    guard code != 0 else { return }
+    let said = (try? String(contentsOfFile: path, encoding: .utf8))?.split(separator: "\n").first ?? ""
+    throw failed(SyncError(code == EACCES ? .accessDenied : .notFound, "the daemon at \(mountPoint) did not take '\(line)': \(said)"))
+  }
+}
+
 /// Progress: a line that rewrites itself on a terminal, nothing elsewhere.
 final class ProgressLine: Sendable {
   private let isTerminal = isatty(2) != 0
