@@ -9,6 +9,8 @@ struct Pair: Sendable {
   var item: StoredItem?
   /// Found by foreign id or by e-mail, not linked yet.
   var isMatched = false
+  /// The item is a second one of a linked record, made by a write that was taken for lost.
+  var isTwin = false
   /// Why nothing may be done, where the rule lies outside the reconciler: an ambiguous match, a stamp without partner.
   var obstacle: String?
 
@@ -139,6 +141,11 @@ struct Planner: Sendable {
   func decide(_ candidate: Candidate, _ reader: StoreReader) throws -> Decided? {
     guard let pair = try pair(candidate, reader) else { return nil }
     if let obstacle = pair.obstacle { return Decided(pair: pair, actions: [Action(.leave, reason: obstacle)]) }
+    if let twin = pair.item, pair.isTwin {
+      let losers = twin.item.fields.names.map { Loser(side: .exchange, field: $0, lost: twin.item.fields[$0], kept: nil) }
+      let reason = "made twice by a write that was taken for lost: one stays"
+      return Decided(pair: pair, actions: [Action(.deleteItem, reason: reason, losers: losers)])
+    }
     let input = ReconcileInput(
       policy: spoke.policy, kind: spoke.kind, erpSupport: parts.erp.support(for: spoke.kind),
       exchangeSupport: exchange.support(for: spoke.kind),
@@ -184,6 +191,9 @@ struct Planner: Sendable {
   private func entityPair(_ id: EntityID, _ reader: StoreReader) throws -> Pair? {
     guard let entity = try reader.entity(id, kind: spoke.kind), !entity.isDeleted else { return nil }
     if let link = try reader.link(entity: id, kind: spoke.kind, mailbox: spoke.mailbox) { return try linkedPair(link, reader) }
+    if let operation = entity.entity.operationID, try reader.meta(Recovery.abandoned(operation)) != nil {
+      return Pair(entity: entity, obstacle: "made by a write that was taken for lost and done again: delete one of the two in the ERP")
+    }
     let stamped = try unlinked(reader.items(kind: spoke.kind, mailbox: spoke.mailbox, foreignID: id), reader)
     if let item = stamped.first { return Pair(entity: entity, item: item, isMatched: true) }
     guard spoke.section.mergeByEmail, let email = entity.entity.fields.text(.email1) else { return Pair(entity: entity) }
@@ -224,9 +234,16 @@ struct Planner: Sendable {
     }
   }
 
-  /// A second item with the stamp of a linked record: the linked one come back under a new id, or a user's copy, which is left alone.
+  /// A second item with the stamp of a linked record: the linked one come back under a new id; one that the engine made, by its creation's
+  /// mark; or a user's copy, which has the mark of the linked one and is left alone.
   private func restamped(_ item: StoredItem, _ link: Link, _ reader: StoreReader) throws -> Pair? {
     let linkedItem = try link.itemID.flatMap { try reader.item($0, kind: spoke.kind, mailbox: spoke.mailbox) }
+    if link.state == .linked, let other = linkedItem, other.presence == .present, other.item.version.id != item.item.version.id,
+      let mark = item.item.operationID, let linkedMark = other.item.operationID, mark != linkedMark,
+      item.item.fields.differences(from: link.baseItem?.fields ?? other.item.fields).isEmpty
+    {
+      return Pair(item: item, isTwin: true)
+    }
     guard link.state == .linked, linkedItem?.presence == .deleted else { return nil }
     var repointed = link
     repointed.itemID = item.item.version.id

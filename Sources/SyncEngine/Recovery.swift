@@ -8,13 +8,29 @@ struct Recovery: Sendable {
   private var spoke: Spoke { executor.spoke }
   private var exchange: any ExchangePort { executor.exchange }
 
+  /// How long a server may still be carrying out a request whose client is gone, in milliseconds.
+  static let settlingMilliseconds: Int64 = 10_000
+
   init(executor: Executor) { self.executor = executor }
+
+  /// A creation that was under way when its process ended may come into being after the look-up: it is given its time first.
+  private func letSettle(_ open: [Intent]) async throws(SyncError) {
+    let creates = open.filter { $0.sends > 0 && ($0.action == "create" || $0.action == Forking.action) }
+    guard let latest = creates.map(\.time).max() else { return }
+    let left = latest.milliseconds + Self.settlingMilliseconds - parts.surroundings.now().milliseconds
+    // A clock that was set back must not stop the mailbox.
+    guard left > 0 else { return }
+    do { try await parts.surroundings.sleep(min(left, Self.settlingMilliseconds)) } catch {
+      throw SyncError(.cancelled, "cancelled while writes of an interrupted cycle settled")
+    }
+  }
 
   /// Settles every open intent of this spoke. Throws when a side cannot be asked: then nothing else may be tried either.
   func settleOpenIntents() async throws(SyncError) {
     let open = try parts.store.read { try $0.openIntents(mailbox: spoke.mailbox) }.filter { $0.kind == spoke.kind }
     guard !open.isEmpty else { return }
     executor.log.write(.informational, "\(open.count) writes of an interrupted cycle are looked up", spoke)
+    try await letSettle(open)
     let creates = open.filter { $0.side == .exchange && ($0.action == "create" || $0.action == Forking.action) }
     if !creates.isEmpty {
       let stamped = try await exchange.stampedItems(Array(Set(creates.compactMap(\.entityID))), kind: spoke.kind, in: spoke.mailbox)
@@ -116,8 +132,14 @@ struct Recovery: Sendable {
     }
     if let made { return try await Forking(executor: executor).adopt(made, for: item.item, intent) }
     if intent.action == Forking.action { return try await Forking(executor: executor).copyToERP(intent, item: item.item) }
-    try close(intent)
+    try parts.store.write { transaction in
+      try transaction.setMeta(Self.abandoned(intent.id), intent.time.iso8601)
+      try transaction.close(intent.id)
+    }
   }
+
+  /// Where it is noted that a creation was taken for lost: should its record show up after all, it is not carried on.
+  static func abandoned(_ operation: OperationID) -> String { "abandoned \(operation.rawValue)" }
 
   private func settleEntityUpdate(_ intent: Intent) async throws(SyncError) {
     guard let id = intent.entityID, case .success(let entity)? = try await parts.erp.entities([id], kind: spoke.kind).first else {

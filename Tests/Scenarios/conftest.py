@@ -6,6 +6,7 @@ import pytest
 import erp as erp_client
 import mailbox
 import processes
+import schemas
 
 
 @pytest.fixture
@@ -25,6 +26,10 @@ class World:
         self.erp = erp_client.ERP(self.sandbox.base)
         self.control = erp_client.Control(self.sandbox.base)
         self.mount = directory / "mnt"
+        self.traffic = directory / "traffic"
+        self.traffic.mkdir()
+        if schemas.directory():
+            self.control.traffic(self.traffic)
         self.daemon = None
         self.accounts = {}
 
@@ -59,6 +64,7 @@ class World:
             self.erp.close()
             self.sandbox.close()
             processes.unmount(self.mount)
+        schemas.Report.check(self.traffic)
 
 
 @pytest.fixture
@@ -75,3 +81,12 @@ def mounted(world):
     world.start()
     world.daemon.sync()
     return world
+
+
+def pytest_terminal_summary(terminalreporter):
+    if schemas.directory():
+        report = schemas.Report
+        terminalreporter.write_line(
+            f"EWS messages validated against messages.xsd: {report.messages}, operations: {len(report.operations)}, invalid: {len(report.invalid)}")
+    else:
+        terminalreporter.write_line("skipped: EWS messages were not validated, the schemas (../shared/reference/ews) are not here")
