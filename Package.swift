@@ -68,6 +68,8 @@ let package = Package(
       name: "concordfs",
       dependencies: ["Daemon", "Sandbox", "SyncEngine", "Configuration", "Control", "Store", "Render", "Model", arguments],
       swiftSettings: strict),
-    tests("Transport", ["Model"]), tests("XMLStream"),
+    tests("Configuration", ["Model"]), tests("Control", ["Model"]), tests("Store", ["Model", "Render", grdb]),
+    tests("Transport", ["Model"]),
+    tests("XMLStream"),
   ]
 )
