@@ -26,13 +26,13 @@ public struct AcumaticaClient: ERPPort {
 
   /// See `ERPPort`.
   public func changes(of kind: RecordKind, since cursor: String?, page: String?) async throws(SyncError) -> EntityChangePage {
-    try supported(kind)
+    let mapping = try EntityMapping.of(kind)
     let skip = page.flatMap(Int.init) ?? 0
-    var query = [("$select", ContactMapping.selected.joined(separator: ",")), ("$expand", "Address")]
+    var query = mapping.shape
     if let cursor, !cursor.isEmpty { query.append(("$filter", "LastModifiedDateTime gt datetimeoffset'\(cursor)'")) }
     query += [("$top", String(Self.pageSize)), ("$skip", String(skip))]
-    let records = try await list("Contact", query)
-    let entities = records.compactMap(ContactMapping.entity)
+    let records = try await list(mapping.name, query)
+    let entities = records.compactMap(mapping.entity)
     // The server's own times are the cursor, never this machine's clock. Pages of one reading share the filter, so the latest is kept aside.
     let latest = entities.compactMap(\.modified).max().map(\.iso8601Milliseconds) ?? ""
     let isLast = records.count < Self.pageSize
@@ -42,15 +42,15 @@ public struct AcumaticaClient: ERPPort {
 
   /// See `ERPPort`.
   public func versions(of kind: RecordKind) async throws(SyncError) -> [EntityID: String] {
-    try supported(kind)
+    let mapping = try EntityMapping.of(kind)
     var result: [EntityID: String] = [:]
     var skip = 0
     while true {
       let records = try await list(
-        "Contact", [("$select", "NoteID,LastModifiedDateTime"), ("$top", String(Self.versionPageSize)), ("$skip", String(skip))])
+        mapping.name, [("$select", "NoteID,LastModifiedDateTime"), ("$top", String(Self.versionPageSize)), ("$skip", String(skip))])
       for record in records {
         guard let id = record.text("NoteID") ?? record.id, let version = record.text("LastModifiedDateTime") else {
-          throw SyncError(.malformedAnswer, "the ERP's listing of contacts has a record without id or LastModifiedDateTime")
+          throw SyncError(.malformedAnswer, "the ERP's listing of \(kind.rawValue) has a record without id or LastModifiedDateTime")
         }
         result[EntityID(rawValue: id)] = Timestamp(iso8601: version)?.iso8601Milliseconds ?? version
       }
@@ -61,11 +61,11 @@ public struct AcumaticaClient: ERPPort {
 
   /// See `ERPPort`.
   public func entities(_ ids: [EntityID], kind: RecordKind) async throws(SyncError) -> [Result<Entity, SyncError>] {
-    try supported(kind)
+    let mapping = try EntityMapping.of(kind)
     var results: [Result<Entity, SyncError>] = []
     for id in ids {
       do throws(SyncError) {
-        results.append(.success(try mapped(try await record(id))))
+        results.append(.success(try mapped(try await record(id, mapping), mapping)))
       } catch {
         if error.stopsAccount { throw error }
         results.append(.failure(error))
@@ -76,41 +76,38 @@ public struct AcumaticaClient: ERPPort {
 
   /// See `ERPPort`.
   public func create(_ entity: NewEntity, kind: RecordKind) async throws(SyncError) -> Entity {
-    try writable(kind)
-    return try mapped(try await put(ContactMapping.creation(entity), condition: (name: "If-None-Match", value: "*")))
+    let mapping = try writable(kind)
+    return try mapped(try await put(mapping.creation(entity), mapping, condition: (name: "If-None-Match", value: "*")), mapping)
   }
 
   /// See `ERPPort`.
   public func update(_ update: EntityUpdate, kind: RecordKind) async throws(SyncError) -> Entity {
-    try writable(kind)
-    let current = try await record(update.id)
-    let before = try mapped(current)
+    let mapping = try writable(kind)
+    let current = try await record(update.id, mapping)
+    let before = try mapped(current, mapping)
     guard before.version == update.version else {
-      throw SyncError(.staleVersion, "contact \(before.key) was changed in the ERP since it was read; it is read and compared again")
+      throw SyncError(
+        .staleVersion, "\(mapping.name) \(before.key) was changed in the ERP since it was read; it is read and compared again")
     }
-    return try mapped(try await put(ContactMapping.change(update, current: current), condition: (name: "If-Match", value: "*")))
+    return try mapped(try await put(mapping.change(update, current), mapping, condition: (name: "If-Match", value: "*")), mapping)
   }
 
   /// See `ERPPort`.
   public func delete(_ id: EntityID, version: String, kind: RecordKind) async throws(SyncError) {
-    try writable(kind)
-    let before = try mapped(try await record(id))
+    let mapping = try writable(kind)
+    let before = try mapped(try await record(id, mapping), mapping)
     guard before.version == version else {
-      throw SyncError(.staleVersion, "contact \(before.key) was changed in the ERP since it was read; it is not deleted but compared again")
+      throw SyncError(
+        .staleVersion, "\(mapping.name) \(before.key) was changed in the ERP since it was read; it is not deleted but compared again")
     }
-    _ = try await session.send("DELETE", "/Contact/\(id.rawValue)")
+    _ = try await session.send("DELETE", "/\(mapping.name)/\(id.rawValue)")
   }
 
   /// See `ERPPort`.
   public func created(by operation: OperationID, like fields: Fields, kind: RecordKind) async throws(SyncError) -> [Entity] {
-    try supported(kind)
-    let records = try await list(
-      "Contact",
-      [
-        ("$select", ContactMapping.selected.joined(separator: ",")), ("$expand", "Address"),
-        ("$filter", "ExtRefNbr eq '\(ContactMapping.mark(operation))'"), ("$top", "10"),
-      ])
-    return records.compactMap(ContactMapping.entity)
+    let mapping = try EntityMapping.of(kind)
+    let query = mapping.shape + [("$filter", mapping.createdFilter(operation, fields)), ("$top", "10")]
+    return try await list(mapping.name, query).compactMap(mapping.entity)
   }
 
   /// See `ERPPort`. The visible value of an owner differs between sites: id, name and address of the employee are all accepted.
@@ -138,33 +135,30 @@ public struct AcumaticaClient: ERPPort {
   public func close() async { await session.close() }
 
   /// See `ERPPort`.
-  public func support(for kind: RecordKind) -> FieldSupport { kind == .contacts ? ContactMapping.support : FieldSupport(limits: [:]) }
+  public func support(for kind: RecordKind) -> FieldSupport { EntityMapping.support(for: kind) }
 
-  private func supported(_ kind: RecordKind) throws(SyncError) {
-    guard kind == .contacts else { throw SyncError(.configuration, "\(kind.rawValue) are not synchronized by this version") }
-  }
-
-  private func writable(_ kind: RecordKind) throws(SyncError) {
-    try supported(kind)
+  private func writable(_ kind: RecordKind) throws(SyncError) -> EntityMapping {
     if isReadOnly { throw SyncError(.held, "a plan writes nothing to the ERP") }
+    return try EntityMapping.of(kind)
   }
 
-  private func record(_ id: EntityID) async throws(SyncError) -> ERPRecord {
-    let query = Self.encoded([("$select", ContactMapping.selected.joined(separator: ",")), ("$expand", "Address")])
-    return try decoded(try await session.send("GET", "/Contact/\(id.rawValue)?\(query)"))
+  private func record(_ id: EntityID, _ mapping: EntityMapping) async throws(SyncError) -> ERPRecord {
+    try decoded(try await session.send("GET", "/\(mapping.name)/\(id.rawValue)?\(Self.encoded(mapping.shape))"))
   }
 
   private func list(_ entity: String, _ query: [(String, String)]) async throws(SyncError) -> [ERPRecord] {
     try decoded(try await session.send("GET", "/\(entity)?\(Self.encoded(query))"))
   }
 
-  private func put(_ body: ERPBody, condition: (name: String, value: String)) async throws(SyncError) -> ERPRecord {
+  private func put(
+    _ body: ERPBody, _ mapping: EntityMapping, condition: (name: String, value: String)
+  ) async throws(SyncError) -> ERPRecord {
     let bytes: [UInt8]
     do { bytes = [UInt8](try JSONEncoder().encode(body)) } catch {
-      throw SyncError(.malformedRequest, "a contact could not be encoded as JSON")
+      throw SyncError(.malformedRequest, "a record of \(mapping.name) could not be encoded as JSON")
     }
-    let query = Self.encoded([("$select", ContactMapping.selected.joined(separator: ",")), ("$expand", "Address")])
-    return try decoded(try await session.send("PUT", "/Contact?\(query)", body: bytes, headers: [condition]))
+    let path = "/\(mapping.name)?\(Self.encoded(mapping.shape))"
+    return try decoded(try await session.send("PUT", path, body: bytes, headers: [condition]))
   }
 
   private func decoded<Answer: Decodable>(_ answer: HTTPResponse) throws(SyncError) -> Answer {
@@ -178,9 +172,9 @@ public struct AcumaticaClient: ERPPort {
     }
   }
 
-  private func mapped(_ record: ERPRecord) throws(SyncError) -> Entity {
-    guard let entity = ContactMapping.entity(from: record) else {
-      throw SyncError(.malformedAnswer, "the ERP answered a contact without id or LastModifiedDateTime")
+  private func mapped(_ record: ERPRecord, _ mapping: EntityMapping) throws(SyncError) -> Entity {
+    guard let entity = mapping.entity(record) else {
+      throw SyncError(.malformedAnswer, "the ERP answered a record of \(mapping.name) without id or LastModifiedDateTime")
     }
     return entity
   }

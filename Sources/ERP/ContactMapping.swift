@@ -14,13 +14,18 @@ enum ContactMapping {
   /// Length of one address line; a street has two.
   private static let addressLineLimit = 50
 
-  /// What `$select` asks for.
-  static let selected =
+  /// The mapping as the client uses it.
+  static let mapping = EntityMapping(
+    name: "Contact", selected: selected, expanded: ["Address"], support: support, entity: { entity(from: $0) },
+    creation: { creation($0) }, change: { change($0, current: $1) },
+    createdFilter: { operation, _ in "ExtRefNbr eq '\(mark(operation))'" })
+
+  private static let selected =
     ["NoteID", "ContactID", "Active", "Type", "Owner", "Workgroup", "ExtRefNbr", "DateOfBirth", "LastModifiedDateTime"] + texts.map(\.name)
     + PhoneSlots.names + ["Address/AddressLine1", "Address/AddressLine2"] + addressTexts.map { "Address/\($0.name)" }
 
   /// What a contact of the ERP can hold.
-  static let support: FieldSupport = {
+  private static let support: FieldSupport = {
     var limits: [Field: FieldSupport.Limit] = [.birthday: nil, .street: addressLineLimit * 2 + 1]
     for entry in texts + addressTexts { limits[entry.field] = entry.limit }
     for field in PhoneSlots.fields { limits[field] = 50 }
@@ -34,7 +39,7 @@ enum ContactMapping {
   }()
 
   /// A record as the engine knows it. Nil when it has no id.
-  static func entity(from record: ERPRecord) -> Entity? {
+  private static func entity(from record: ERPRecord) -> Entity? {
     guard let id = record.text("NoteID") ?? record.id, let version = record.text("LastModifiedDateTime") else { return nil }
     var fields = Fields()
     for entry in texts { fields[entry.field] = record.text(entry.name).map { .text(canonicalText($0)) } }
@@ -60,7 +65,7 @@ enum ContactMapping {
   }
 
   /// The body that creates a contact.
-  static func creation(_ new: NewEntity) -> ERPBody {
+  private static func creation(_ new: NewEntity) -> ERPBody {
     var body = ERPBody()
     var fields = new.fields
     // Only LastName is required: without a family name the best name there is stands in.
@@ -77,7 +82,7 @@ enum ContactMapping {
   }
 
   /// The body that changes single fields of the record as it stands now.
-  static func change(_ update: EntityUpdate, current: ERPRecord) -> ERPBody {
+  private static func change(_ update: EntityUpdate, current: ERPRecord) -> ERPBody {
     var body = ERPBody()
     body.id = update.id
     var changed = Set(update.changes.keys)
@@ -122,7 +127,7 @@ enum ContactMapping {
   }
 
   /// Marks the record with the creation that made it, so that a lost answer is found again (ExtRefNbr, 40 characters).
-  static func mark(_ operation: OperationID) -> String { "cfs-" + operation.rawValue }
+  private static func mark(_ operation: OperationID) -> String { "cfs-" + operation.rawValue }
 
   private static func operation(_ mark: String) -> OperationID? {
     mark.hasPrefix("cfs-") ? OperationID(rawValue: String(mark.dropFirst(4))) : nil

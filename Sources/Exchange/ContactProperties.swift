@@ -51,18 +51,21 @@ enum ContactProperties {
     element(.familyName, "Surname", 30),
   ]
 
-  /// What GetItem asks for.
-  static let paths: [PropertyPath] =
-    [
-      "item:ParentFolderId", "item:ItemClass", "item:Sensitivity", "item:Body", "item:Categories", "item:DateTimeCreated",
-      "item:LastModifiedTime",
-      "contacts:DisplayName", "contacts:EmailAddresses", "contacts:PhysicalAddresses", "contacts:PhoneNumbers",
-    ].map(PropertyPath.field)
+  /// The mapping as the client uses it.
+  static let mapping = ItemMapping(
+    paths: paths, support: support, item: { item(from: $0) }, writeNew: { writeNew($0, &$1) }, writeChange: { writeChange($0, &$1) })
+
+  private static let element = "t:Contact"
+
+  private static let paths: [PropertyPath] =
+    ItemProperties.paths
+    + ["item:Body", "contacts:DisplayName", "contacts:EmailAddresses", "contacts:PhysicalAddresses", "contacts:PhoneNumbers"].map(
+      PropertyPath.field)
     + texts.compactMap { if case .element = $0.place, $0.field != .displayName { $0.path } else { nil } }
-    + [.tag("0x3A45", type: "String"), EWSNames.searchKey, EWSNames.foreignID, EWSNames.operationID]
+    + [.tag("0x3A45", type: "String")]
 
   /// What a mailbox can hold. Texts are cut at 255 UTF-16 units, the usual size of a property in Outlook's forms.
-  static let support: FieldSupport = {
+  private static let support: FieldSupport = {
     var limits: [Field: FieldSupport.Limit] = [.notes: nil, .categories: nil, .birthday: nil]
     for property in texts where property.field != .birthday { limits[property.field] = 255 }
     return FieldSupport(limits: limits)
@@ -70,18 +73,8 @@ enum ContactProperties {
 
   // MARK: Reading
 
-  /// A whole item. Nil without an id.
-  static func item(from element: XMLElement) -> Item? {
-    guard let version = EWSClient.version(of: element) else { return nil }
-    let itemClass = element.text("ItemClass") ?? ""
-    return Item(
-      version: version, folder: element.child("ParentFolderId")?.attribute("Id").map(FolderID.init), fields: fields(of: element),
-      foreignID: EWSNames.foreignID.value(in: element).map(EntityID.init),
-      operationID: EWSNames.operationID.value(in: element).map(OperationID.init),
-      isPrivate: element.text("Sensitivity") == "Private",
-      isForeignClass: element.name != "Contact" || !(itemClass.isEmpty || itemClass.lowercased().hasPrefix("ipm.contact")),
-      created: element.text("DateTimeCreated").flatMap { Timestamp(iso8601: $0) },
-      modified: element.text("LastModifiedTime").flatMap { Timestamp(iso8601: $0) }, moveKey: EWSNames.searchKey.value(in: element))
+  private static func item(from element: XMLElement) -> Item? {
+    ItemProperties.item(from: element, element: "Contact", itemClass: "ipm.contact", fields: fields(of: element))
   }
 
   private static func fields(of element: XMLElement) -> Fields {
@@ -95,7 +88,6 @@ enum ContactProperties {
       }
     }
     fields[.notes] = .text(canonicalText(element.text("Body") ?? ""))
-    fields[.categories] = .set(element.child("Categories")?.children("String").map(\.text) ?? [])
     return fields
   }
 
@@ -123,15 +115,14 @@ enum ContactProperties {
   // MARK: Writing
 
   /// One `t:Contact` for CreateItem, elements in schema order.
-  static func writeNew(_ item: NewItem, _ xml: inout XMLWriter) {
+  private static func writeNew(_ item: NewItem, _ xml: inout XMLWriter) {
     let fields = item.fields
-    xml.within("t:Contact") { xml in
+    xml.within(element) { xml in
       xml.element("t:Subject", shownName(fields))
       if let notes = fields.text(.notes) { xml.element("t:Body", notes, [("BodyType", "Text")]) }
-      writeCategories(fields, &xml)
+      ItemProperties.writeCategories(fields, &xml)
       if let title = fields.text(.title) { PropertyPath.tag("0x3A45", type: "String").writeProperty(title, &xml) }
-      EWSNames.foreignID.writeProperty(item.foreignID.rawValue, &xml)
-      EWSNames.operationID.writeProperty(item.operationID.rawValue, &xml)
+      ItemProperties.writeStamps(item, &xml)
       xml.element("t:FileAs", fileAs(fields))
       xml.element("t:DisplayName", shownName(fields))
       writeElements(fields, &xml)
@@ -171,32 +162,18 @@ enum ContactProperties {
     }
   }
 
-  private static func writeCategories(_ fields: Fields, _ xml: inout XMLWriter) {
-    let categories = fields[.categories]?.elements ?? []
-    if !categories.isEmpty { xml.within("t:Categories") { xml in for name in categories { xml.element("t:String", name) } } }
-  }
-
   /// One `t:ItemChange`: a field an update, as EWS wants it.
-  static func writeChange(_ update: ItemUpdate, _ xml: inout XMLWriter) {
-    xml.within("t:ItemChange") { xml in
-      xml.empty("t:ItemId", [("Id", update.version.id.rawValue), ("ChangeKey", update.version.changeKey)])
-      xml.within("t:Updates") { xml in
-        for property in texts where update.changes[property.field] != nil && property.field != .displayName {
-          writeUpdate(property, update.result, &xml)
-        }
-        if update.changes[.notes] != nil {
-          writeSet(.field("item:Body"), isEmpty: update.result[.notes] == nil, &xml) {
-            $0.element("t:Body", update.result.text(.notes) ?? "", [("BodyType", "Text")])
-          }
-        }
-        if update.changes[.categories] != nil {
-          writeSet(.field("item:Categories"), isEmpty: update.result[.categories] == nil, &xml) { writeCategories(update.result, &$0) }
-        }
-        if let stamp = update.foreignID {
-          writeSet(EWSNames.foreignID, isEmpty: false, &xml) { EWSNames.foreignID.writeProperty(stamp.rawValue, &$0) }
-        }
-        if !nameParts.isDisjoint(with: update.changes.keys) { writeNames(update.result, &xml) }
+  private static func writeChange(_ update: ItemUpdate, _ xml: inout XMLWriter) {
+    ItemProperties.writeChange(update, element: element, &xml) { xml in
+      for property in texts where update.changes[property.field] != nil && property.field != .displayName {
+        writeUpdate(property, update.result, &xml)
       }
+      if update.changes[.notes] != nil {
+        writeSet(.field("item:Body"), isEmpty: update.result[.notes] == nil, &xml) {
+          $0.element("t:Body", update.result.text(.notes) ?? "", [("BodyType", "Text")])
+        }
+      }
+      if !nameParts.isDisjoint(with: update.changes.keys) { writeNames(update.result, &xml) }
     }
   }
 
@@ -213,13 +190,8 @@ enum ContactProperties {
     }
   }
 
-  /// A field is emptied by deleting it: an empty element would be stored as an empty text.
   private static func writeSet(_ path: PropertyPath, isEmpty: Bool, _ xml: inout XMLWriter, _ content: (inout XMLWriter) -> Void) {
-    if isEmpty { return xml.within("t:DeleteItemField") { path.write(&$0) } }
-    xml.within("t:SetItemField") { xml in
-      path.write(&xml)
-      xml.within("t:Contact", [], content)
-    }
+    ItemProperties.writeSet(path, element: element, isEmpty: isEmpty, &xml, content)
   }
 
   /// The server does not recompute what it shows when a name changes.

@@ -152,5 +152,5 @@ public final class EWSClient: ExchangePort {
   }
 
   /// See `ExchangePort`.
-  public func support(for kind: RecordKind) -> FieldSupport { kind == .contacts ? ContactProperties.support : FieldSupport(limits: [:]) }
+  public func support(for kind: RecordKind) -> FieldSupport { ItemMapping.support(for: kind) }
 }

@@ -78,25 +78,26 @@ extension EWSClient {
   }
 
   private func getItem(_ ids: [ItemID], _ kind: RecordKind, _ mailbox: Mailbox) async throws(SyncError) -> [Result<Item, SyncError>] {
+    let mapping = try ItemMapping.of(kind)
     let messages = try await call("GetItem", in: mailbox, expecting: ids.count) { xml in
       xml.within("m:GetItem") { xml in
         xml.within("m:ItemShape") { xml in
           xml.element("t:BaseShape", "IdOnly")
           xml.element("t:BodyType", "Text")
-          xml.within("t:AdditionalProperties") { xml in for path in ContactProperties.paths { path.write(&xml) } }
+          xml.within("t:AdditionalProperties") { xml in for path in mapping.paths { path.write(&xml) } }
         }
         xml.within("m:ItemIds") { xml in for id in ids { xml.empty("t:ItemId", [("Id", id.rawValue)]) } }
       }
     }
     return zip(ids, messages).map { id, message in
       if let error = EWSErrors.error(for: message, "an item of \(mailbox.address)") {
-        // Asked for contact properties, a distribution list refuses: it is an item of another class.
+        // Asked for the type's own properties, an item of another class refuses, as a distribution list among contacts does.
         if error.cause?.hasPrefix("ErrorInvalidPropertyRequest") == true {
           return .success(Item(version: ItemVersion(id: id, changeKey: ""), fields: Fields(), isForeignClass: true))
         }
         return .failure(error)
       }
-      guard let element = message.child("Items")?.children.first, let item = ContactProperties.item(from: element) else {
+      guard let element = message.child("Items")?.children.first, let item = mapping.item(element) else {
         return .failure(SyncError(.malformedAnswer, "Exchange answered no item where it promised one (\(mailbox.address))"))
       }
       return .success(item)

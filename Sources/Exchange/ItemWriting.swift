@@ -7,10 +7,11 @@ extension EWSClient {
     _ items: [NewItem], kind: RecordKind, in folder: FolderID, of mailbox: Mailbox
   ) async throws(SyncError) -> [Result<ItemVersion, SyncError>] {
     try assertWritable("creating \(items.count) items in \(mailbox.address)")
+    let mapping = try ItemMapping.of(kind)
     let messages = try await call("CreateItem", in: mailbox, expecting: items.count) { xml in
       xml.within("m:CreateItem", [("MessageDisposition", "SaveOnly"), ("SendMeetingInvitations", "SendToNone")]) { xml in
         xml.within("m:SavedItemFolderId") { $0.empty("t:FolderId", [("Id", folder.rawValue)]) }
-        xml.within("m:Items") { xml in for item in items { ContactProperties.writeNew(item, &xml) } }
+        xml.within("m:Items") { xml in for item in items { mapping.writeNew(item, &xml) } }
       }
     }
     return messages.map { Self.version(from: $0, "creating an item in \(mailbox.address)") }
@@ -21,6 +22,7 @@ extension EWSClient {
     ItemVersion, SyncError
   >] {
     try assertWritable("changing \(updates.count) items in \(mailbox.address)")
+    let mapping = try ItemMapping.of(kind)
     let messages = try await call("UpdateItem", in: mailbox, expecting: updates.count) { xml in
       let attributes = [
         ("ConflictResolution", "NeverOverwrite"), ("MessageDisposition", "SaveOnly"),
@@ -28,7 +30,7 @@ extension EWSClient {
         ("SuppressReadReceipts", "true"),
       ]
       xml.within("m:UpdateItem", attributes) { xml in
-        xml.within("m:ItemChanges") { xml in for update in updates { ContactProperties.writeChange(update, &xml) } }
+        xml.within("m:ItemChanges") { xml in for update in updates { mapping.writeChange(update, &xml) } }
       }
     }
     return messages.map { Self.version(from: $0, "changing an item in \(mailbox.address)") }

@@ -45,7 +45,7 @@ struct Outcome: Sendable {
   /// Writes the record's file as the mailbox has the record. Bytes depend on the record alone, so that a rebuilt cache gives the same file.
   func putFile(_ link: Link, item: Item, entity: Entity, _ transaction: StoreTransaction) throws {
     let modified = item.modified ?? entity.modified ?? Timestamp(milliseconds: 0)
-    let bytes = VCard.render(uid: link.uid, fields: item.fields, revision: modified)
+    guard let bytes = RecordFile.render(spoke.kind, uid: link.uid, fields: item.fields, revision: modified) else { return }
     var attributes = ["erp_id": entity.id.rawValue, "exchange_id": item.version.id.rawValue, "change_key": item.version.changeKey]
     attributes["origin"] = link.origin.rawValue
     attributes["synced_at"] = link.syncedAt?.iso8601

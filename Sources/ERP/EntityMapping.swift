@@ -1,0 +1,40 @@
+import Model
+
+/// How one record type stands in the ERP's contract: its entity, what is read of it, how it is created, changed and found again.
+struct EntityMapping: Sendable {
+  /// Name of the entity in the contract, e.g. `Contact`.
+  let name: String
+  /// What `$select` asks for.
+  let selected: [String]
+  /// What `$expand` asks for; empty: nothing.
+  let expanded: [String]
+  /// What a record can hold.
+  let support: FieldSupport
+  /// A record as the engine knows it; nil without id or version.
+  let entity: @Sendable (ERPRecord) -> Entity?
+  /// The body that creates a record.
+  let creation: @Sendable (NewEntity) -> ERPBody
+  /// The body that changes single fields of the record as it stands now.
+  let change: @Sendable (EntityUpdate, ERPRecord) -> ERPBody
+  /// `$filter` that finds what a create in doubt made: by its mark, or for types without a place for one by values.
+  let createdFilter: @Sendable (OperationID, Fields) -> String
+
+  /// The usual query of a record: selection and expansion.
+  var shape: [(String, String)] {
+    [("$select", selected.joined(separator: ","))] + (expanded.isEmpty ? [] : [("$expand", expanded.joined(separator: ","))])
+  }
+
+  private static let mappings: [RecordKind: EntityMapping] = [.contacts: ContactMapping.mapping]
+
+  /// The mapping of a record type.
+  /// - Throws: `configuration` for a type that this version does not synchronize.
+  static func of(_ kind: RecordKind) throws(SyncError) -> EntityMapping {
+    guard let mapping = mappings[kind] else {
+      throw SyncError(.configuration, "\(kind.rawValue) are not synchronized by this version")
+    }
+    return mapping
+  }
+
+  /// What the ERP can hold of a record type; nothing of a type that is not synchronized.
+  static func support(for kind: RecordKind) -> FieldSupport { mappings[kind]?.support ?? FieldSupport(limits: [:]) }
+}
