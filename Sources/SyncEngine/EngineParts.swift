@@ -4,7 +4,7 @@ public import Store
 /// Everything outside that a cycle works with, passed in: so the same engine runs against servers, a plan's recorder, or a simulation.
 public struct EngineParts: Sendable {
   /// The cache.
-  public var store: Store
+  public var store: any RecordStore
   /// The ERP.
   public var erp: any ERPPort
   /// The Exchange accounts by their configured names.
@@ -14,12 +14,20 @@ public struct EngineParts: Sendable {
   /// Where log lines go besides the store, e.g. standard error.
   public var echo: @Sendable (LogEntry) -> Void
 
-  /// The parts of an engine.
+  /// The parts of an engine over the SQLite cache.
   public init(
     store: Store, erp: any ERPPort, exchange: [String: any ExchangePort], surroundings: Surroundings,
     echo: @escaping @Sendable (LogEntry) -> Void = { _ in }
   ) {
-    self.store = store
+    self.init(records: CacheRecords(store), erp: erp, exchange: exchange, surroundings: surroundings, echo: echo)
+  }
+
+  /// The parts of an engine over any cache.
+  public init(
+    records: any RecordStore, erp: any ERPPort, exchange: [String: any ExchangePort], surroundings: Surroundings,
+    echo: @escaping @Sendable (LogEntry) -> Void = { _ in }
+  ) {
+    self.store = records
     self.erp = erp
     self.exchange = exchange
     self.surroundings = surroundings

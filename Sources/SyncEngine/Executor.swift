@@ -122,7 +122,7 @@ struct Executor: Sendable {
       sends: 0, time: now)
   }
 
-  func journal(_ write: DueWrite, at now: Timestamp, _ transaction: StoreTransaction) throws {
+  func journal(_ write: DueWrite, at now: Timestamp, _ transaction: any RecordTransaction) throws {
     guard !write.action.losers.isEmpty else { return }
     try transaction.journal(
       JournalEntry(

@@ -171,7 +171,7 @@ enum Subject {
   static func entity(_ id: EntityID) -> String { "entity:\(id.rawValue)" }
 }
 
-extension StoreTransaction {
+extension RecordTransaction {
   /// Keeps the pair as known but no longer synchronized, so that neither side is created again.
   func detach(_ link: Link, item: ItemID, movedTo new: ItemID? = nil) throws {
     var detached = link

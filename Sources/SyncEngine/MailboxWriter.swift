@@ -129,7 +129,7 @@ struct MailboxWriter: Sendable {
 
   private func save(
     _ entry: (write: DueWrite, version: ItemVersion, sent: Fields), _ answer: Result<Item, SyncError>, at now: Timestamp,
-    _ transaction: StoreTransaction
+    _ transaction: any RecordTransaction
   ) throws {
     guard let stored = entry.write.pair.entity else { return }
     let entity = fresh.written[stored.entity.id] ?? stored.entity

@@ -10,7 +10,7 @@ struct Outcome: Sendable {
   func saveLink(
     _ pair: Pair, entity: Entity, item: Item, baseEntity: Base? = nil, baseItem: Base? = nil, operation: OperationID? = nil,
     origin: SystemSide,
-    at now: Timestamp, _ transaction: StoreTransaction
+    at now: Timestamp, _ transaction: any RecordTransaction
   ) throws {
     let known = pair.link
     let link = Link(
@@ -27,7 +27,7 @@ struct Outcome: Sendable {
   }
 
   /// Forgets a pair and its file.
-  func removeLink(_ pair: Pair, _ transaction: StoreTransaction) throws {
+  func removeLink(_ pair: Pair, _ transaction: any RecordTransaction) throws {
     guard let link = pair.link else { return }
     try transaction.remove(link)
     try transaction.removeFile(uid: link.uid, folder: spoke.folderName, employee: spoke.employee.email)
@@ -35,7 +35,7 @@ struct Outcome: Sendable {
   }
 
   /// Keeps the pair as detached: known, but no longer synchronized nor shown.
-  func detach(_ pair: Pair, _ transaction: StoreTransaction) throws {
+  func detach(_ pair: Pair, _ transaction: any RecordTransaction) throws {
     guard var link = pair.link else { return }
     link.state = .detached
     _ = try transaction.save(link)
@@ -43,7 +43,7 @@ struct Outcome: Sendable {
   }
 
   /// Writes the record's file as the mailbox has the record. Bytes depend on the record alone, so that a rebuilt cache gives the same file.
-  func putFile(_ link: Link, item: Item, entity: Entity, _ transaction: StoreTransaction) throws {
+  func putFile(_ link: Link, item: Item, entity: Entity, _ transaction: any RecordTransaction) throws {
     let modified = item.modified ?? entity.modified ?? Timestamp(milliseconds: 0)
     guard let bytes = RecordFile.render(spoke.kind, uid: link.uid, fields: item.fields, revision: modified) else { return }
     var attributes = ["erp_id": entity.id.rawValue, "exchange_id": item.version.id.rawValue, "change_key": item.version.changeKey]

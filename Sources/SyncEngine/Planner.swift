@@ -126,7 +126,7 @@ struct Planner: Sendable {
     }
   }
 
-  private func candidate(for subject: String, _ reader: StoreReader) throws -> Candidate? {
+  private func candidate(for subject: String, _ reader: any RecordReader) throws -> Candidate? {
     let parts = subject.split(separator: ":", maxSplits: 1)
     guard parts.count == 2 else { return nil }
     if parts[0] == "item" {
@@ -138,7 +138,7 @@ struct Planner: Sendable {
   }
 
   /// Decides about one candidate, as the store stands now. nil: nothing is left to decide.
-  func decide(_ candidate: Candidate, _ reader: StoreReader) throws -> Decided? {
+  func decide(_ candidate: Candidate, _ reader: any RecordReader) throws -> Decided? {
     guard let pair = try pair(candidate, reader) else { return nil }
     if let obstacle = pair.obstacle { return Decided(pair: pair, actions: [Action(.leave, reason: obstacle)]) }
     if let twin = pair.item, pair.isTwin {
@@ -170,7 +170,7 @@ struct Planner: Sendable {
     return stored.presence == .deleted ? .deleted : .present(stored.item)
   }
 
-  private func pair(_ candidate: Candidate, _ reader: StoreReader) throws -> Pair? {
+  private func pair(_ candidate: Candidate, _ reader: any RecordReader) throws -> Pair? {
     switch candidate {
     case .link(let id): try reader.link(id: id).flatMap { try linkedPair($0, reader) }
     case .entity(let id): try entityPair(id, reader)
@@ -178,7 +178,7 @@ struct Planner: Sendable {
     }
   }
 
-  private func linkedPair(_ link: Link, _ reader: StoreReader) throws -> Pair? {
+  private func linkedPair(_ link: Link, _ reader: any RecordReader) throws -> Pair? {
     let entity = try link.entityID.flatMap { try reader.entity($0, kind: spoke.kind) }
     let item = try link.itemID.flatMap { try reader.item($0, kind: spoke.kind, mailbox: spoke.mailbox) }
     // An item that left its folder and is not explained yet is no evidence of anything.
@@ -188,7 +188,7 @@ struct Planner: Sendable {
     return Pair(link: link, entity: entity, item: item)
   }
 
-  private func entityPair(_ id: EntityID, _ reader: StoreReader) throws -> Pair? {
+  private func entityPair(_ id: EntityID, _ reader: any RecordReader) throws -> Pair? {
     guard let entity = try reader.entity(id, kind: spoke.kind), !entity.isDeleted else { return nil }
     if let link = try reader.link(entity: id, kind: spoke.kind, mailbox: spoke.mailbox) { return try linkedPair(link, reader) }
     if let operation = entity.entity.operationID, try reader.meta(Recovery.abandoned(operation)) != nil {
@@ -205,7 +205,7 @@ struct Planner: Sendable {
     return Pair(entity: entity, item: byEmail.first, isMatched: true)
   }
 
-  private func itemPair(_ id: ItemID, _ reader: StoreReader) throws -> Pair? {
+  private func itemPair(_ id: ItemID, _ reader: any RecordReader) throws -> Pair? {
     guard let item = try reader.item(id, kind: spoke.kind, mailbox: spoke.mailbox), item.presence == .present else { return nil }
     if let link = try reader.link(item: id, kind: spoke.kind, mailbox: spoke.mailbox) { return try linkedPair(link, reader) }
     if let stamp = item.item.foreignID {
@@ -236,7 +236,7 @@ struct Planner: Sendable {
 
   /// A second item with the stamp of a linked record: the linked one come back under a new id; one that the engine made, by its creation's
   /// mark; or a user's copy, which has the mark of the linked one and is left alone.
-  private func restamped(_ item: StoredItem, _ link: Link, _ reader: StoreReader) throws -> Pair? {
+  private func restamped(_ item: StoredItem, _ link: Link, _ reader: any RecordReader) throws -> Pair? {
     let linkedItem = try link.itemID.flatMap { try reader.item($0, kind: spoke.kind, mailbox: spoke.mailbox) }
     if link.state == .linked, let other = linkedItem, other.presence == .present, other.item.version.id != item.item.version.id,
       let mark = item.item.operationID, let linkedMark = other.item.operationID, mark != linkedMark,
@@ -254,7 +254,7 @@ struct Planner: Sendable {
     Scope.item(item, policy: spoke.policy, kind: spoke.kind, isInPolicyFolder: spoke.section.folder != nil, isLinked: false)
   }
 
-  private func unlinked(_ items: [StoredItem], _ reader: StoreReader) throws -> [StoredItem] {
+  private func unlinked(_ items: [StoredItem], _ reader: any RecordReader) throws -> [StoredItem] {
     try items.filter {
       try $0.presence == .present && reader.link(item: $0.item.version.id, kind: spoke.kind, mailbox: spoke.mailbox) == nil
     }
