@@ -114,11 +114,11 @@ public actor ExchangeServer {
       if let fault, fault.delayMilliseconds > 0 { try? await Task.sleep(for: .milliseconds(fault.delayMilliseconds)) }
       if let refusal = fault?.refusalBefore { throw refusal }
       try checkVersion(envelope)
-      let caller = Caller(user: user, impersonated: impersonated(envelope, user: user))
-      var messages = try perform(operation, caller, &entry)
-      if fault?.kind == .partialBatch { messages = Self.cutShort(messages, operation.name) }
-      write(messages, operation.name, &reply)
-      entry.codes = messages.map(\.code)
+      let caller = Caller(user: user, impersonated: try impersonated(envelope, user: user), operation: operation.name)
+      var answer = try perform(operation, caller, &entry)
+      if fault?.kind == .partialBatch { answer.messages = Self.cutShort(answer.messages, operation.name) }
+      write(answer, operation.name, &reply)
+      entry.codes = answer.messages.map(\.code)
     } catch let refusal as Refusal {
       status = .internalServerError
       entry.codes = [refusal.code]
@@ -147,9 +147,18 @@ public actor ExchangeServer {
     if !known.contains(version) { throw Refusal("ErrorInvalidServerVersion", "The specified server version is invalid.", isFault: true) }
   }
 
-  private func impersonated(_ envelope: XMLElement, user: String) -> String? {
-    let identity = envelope.descendant("Header", "ExchangeImpersonation", "ConnectingSID")?.children.first?.text.lowercased()
-    return user == configuration.delegateAddress.lowercased() ? identity : nil
+  /// In whose name a request comes; only the synchronization's account has the role ApplicationImpersonation.
+  private func impersonated(_ envelope: XMLElement, user: String) throws -> String? {
+    guard let identity = envelope.descendant("Header", "ExchangeImpersonation", "ConnectingSID")?.children.first?.text.lowercased() else {
+      return nil
+    }
+    guard user == configuration.delegateAddress.lowercased() else {
+      throw Refusal("ErrorImpersonateUserDenied", "The account does not have permission to impersonate the requested user.", isFault: true)
+    }
+    guard mailboxes[identity] != nil else {
+      throw Refusal("ErrorNonExistentMailbox", "The SMTP address has no mailbox associated with it.", isFault: true)
+    }
+    return identity
   }
 }
 
@@ -157,6 +166,7 @@ public actor ExchangeServer {
 struct Caller: Sendable {
   var user: String
   var impersonated: String?
+  var operation: String
   var home: String { impersonated ?? user }
 }
 

@@ -28,7 +28,7 @@ struct ItemClass: Sendable {
       ItemClass("Contact", "IPM.Contact", "IPF.Contact", "Contact"), ItemClass("Task", "IPM.Task", "IPF.Task", "Task"),
       ItemClass("CalendarItem", "IPM.Appointment", "IPF.Appointment", "CalendarItem"),
       ItemClass("Message", "IPM.Note", "IPF.Note", "Message"),
-      ItemClass("DistributionList", "IPM.DistList", "IPF.Contact", "Item"), ItemClass("Item", "IPM", "IPF.Note", "Item"),
+      ItemClass("DistributionList", "IPM.DistList", "IPF.Contact", "DistributionList"), ItemClass("Item", "IPM", "IPF.Note", "Item"),
     ].map { ($0.element, $0) })
 }
 

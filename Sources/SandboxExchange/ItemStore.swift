@@ -2,9 +2,6 @@ import Foundation
 import XMLStream
 
 extension ExchangeServer {
-  private static let notSettable = Set(
-    PropertyTable.classes.values.flatMap { $0 }.filter { !$0.canCreate && !$0.canUpdate }.map(\.element))
-
   /// Stores a new item after checking it against the schema's order and the properties' rights.
   func create(_ element: XMLElement, in folder: String, _ mailbox: inout ServerMailbox) throws -> ServerItem {
     guard let itemClass = ItemClass.all[element.name], var target = mailbox.folders[folder] else {
@@ -21,9 +18,8 @@ extension ExchangeServer {
       if child.name == "ExtendedProperty" {
         try setExtended(child, &item)
       } else {
-        if Self.notSettable.contains(child.name) {
-          throw Refusal(
-            "ErrorInvalidPropertySet", "Set action is invalid for property.", path: itemClass.property(element: child.name)?.uri)
+        if let property = itemClass.property(element: child.name), !property.canCreate && !property.canUpdate {
+          throw Refusal("ErrorInvalidPropertySet", "Set action is invalid for property.", path: property.uri)
         }
         item.elements[child.name] = try normalised(child)
       }
@@ -71,11 +67,31 @@ extension ExchangeServer {
       throw Refusal("ErrorInvalidExtendedProperty", "The extended property is not valid.")
     }
     let values = property.child("Values")?.children("Value").map(\.text) ?? [property.text("Value") ?? ""]
-    item.extended[name] = values
-    if let alias = Self.aliases.first(where: { $0.tag == name.tag })?.element {
+    if let alias = Self.alias(name) {
       item.elements[alias] = XMLElement(namespace: "", name: alias, text: values.first ?? "")
+    } else {
+      item.extended[name] = values.map { Self.normalised($0, name.type) }
     }
   }
+
+  private static func alias(_ name: ExtendedName) -> String? {
+    name.tag.flatMap { tag in aliases.first { $0.tag == tag }?.element }
+  }
+
+  /// The form in which the server keeps a value of a property type.
+  private static func normalised(_ value: String, _ type: String) -> String {
+    switch type {
+    case "Boolean", "BooleanArray": ["1", "true"].contains(value.lowercased()) ? "true" : "false"
+    case "SystemTime", "SystemTimeArray": value.replacing(#/\.\d+/#, with: "")
+    default: value
+    }
+  }
+
+  /// Elements of type xs:boolean that clients set; `1` and `0` are as good as the words.
+  private static let booleanElements: Set<String> = [
+    "ReminderIsSet", "IsAllDayEvent", "IsResponseRequested", "AllowNewTimeProposal", "IsOnlineMeeting", "IsReadReceiptRequested",
+    "IsDeliveryReceiptRequested", "IsRead", "DoNotForwardMeeting", "IsAssociated",
+  ]
 
   /// MAPI properties that are the same thing as an element.
   static let aliases: [(tag: Int, element: String)] = [
@@ -87,6 +103,11 @@ extension ExchangeServer {
   private func normalised(_ element: XMLElement) throws -> XMLElement {
     var element = element
     switch element.name {
+    case let name where Self.booleanElements.contains(name):
+      guard ["true", "false", "1", "0"].contains(element.text) else {
+        throw Refusal.schema("'\(element.text)' of '\(name)' is no boolean.")
+      }
+      element.text = ["true", "1"].contains(element.text) ? "true" : "false"
     case "Birthday", "WeddingAnniversary", "StartDate", "DueDate", "ReminderDueBy", "CompleteDate":
       guard let time = element.text.wholeMatch(of: #/(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(\.\d+)?(Z|[+-]\d{2}:\d{2})?/#) else {
         throw Refusal.schema("The value '\(element.text)' of '\(element.name)' is no dateTime.")
@@ -126,6 +147,9 @@ extension ExchangeServer {
     if item.elements["ItemClass"] == nil { set("ItemClass", item.itemClass?.itemClass ?? "IPM.Note") }
     if item.elements["Sensitivity"] == nil { set("Sensitivity", "Normal") }
     if item.elements["Importance"] == nil { set("Importance", "Normal") }
+    if item.className == "DistributionList", let name = item.text("DisplayName") {
+      for element in ["FileAs", "Subject"] { set(element, name) }
+    }
     guard item.className == "Contact" else { return }
     let mapping = item.text("FileAsMapping") ?? (item.elements["FileAs"] == nil ? "LastCommaFirst" : "None")
     let (given, family) = (item.text("GivenName") ?? "", item.text("Surname") ?? "")
@@ -238,7 +262,12 @@ extension ExchangeServer {
     switch path.name {
     case "ExtendedFieldURI":
       guard let name = ExtendedName(path) else { throw Refusal("ErrorInvalidExtendedProperty", "The extended property is not valid.") }
-      if isDelete { item.extended[name] = nil } else { try setExtended(value[0], &item) }
+      if isDelete {
+        item.extended[name] = nil
+        if let alias = Self.alias(name) { item.elements[alias] = nil }
+      } else {
+        try setExtended(value[0], &item)
+      }
     case "IndexedFieldURI": try applyIndexed(path, isDelete ? nil : value[0], &item)
     default:
       let uri = path.attribute("FieldURI") ?? ""
@@ -296,9 +325,10 @@ extension ExchangeServer {
       throw Refusal("ErrorSendMeetingCancellationsRequired", "SendMeetingCancellations is required.")
     }
     guard var mailbox = mailboxes[address] else { throw Refusal.itemNotFound }
-    if type == "MoveToDeletedItems" {
-      guard caller.home == address else { throw Refusal("ErrorCannotDeleteObject", "The object could not be deleted.") }
-      if let trash = mailbox.distinguished("deleteditems"), item.folder != trash.id {
+    if type != "HardDelete" {
+      let isMove = type == "MoveToDeletedItems"
+      guard !isMove || caller.home == address else { throw Refusal("ErrorCannotDeleteObject", "The object could not be deleted.") }
+      if let trash = mailbox.distinguished(isMove ? "deleteditems" : "recoverableitemsdeletions"), item.folder != trash.id {
         _ = move(item, to: trash.id, &mailbox)
         mailboxes[address] = mailbox
         return Message { _ in }
@@ -324,7 +354,7 @@ extension ExchangeServer {
   }
 
   /// A move is a copy under a new id and the end of the old one. The search key goes along.
-  private func move(_ item: ServerItem, to folder: String, _ mailbox: inout ServerMailbox) -> ServerItem {
+  func move(_ item: ServerItem, to folder: String, _ mailbox: inout ServerMailbox) -> ServerItem {
     remove(item, &mailbox)
     return copy(item, to: folder, &mailbox, keepsCreation: true)
   }
@@ -345,7 +375,7 @@ extension ExchangeServer {
     return copy
   }
 
-  private func remove(_ item: ServerItem, _ mailbox: inout ServerMailbox) {
+  func remove(_ item: ServerItem, _ mailbox: inout ServerMailbox) {
     change += 1
     mailbox.items[item.id] = nil
     mailbox.folders[item.folder]?.items.remove(item.id)

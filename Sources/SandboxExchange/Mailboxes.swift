@@ -32,6 +32,8 @@ struct ServerFolder: Sendable {
   /// Distinguished id, for those that every mailbox has.
   var distinguished: String?
   var change: Int
+  /// Number of its making.
+  var arrival = 0
   /// Changes of the folder in order: number and item. The latest number of an item counts.
   var log: [(change: Int, item: String)] = []
   var items: Set<String> = []
@@ -44,10 +46,15 @@ struct ServerMailbox: Sendable {
   var password: String
   var folders: [String: ServerFolder] = [:]
   var items: [String: ServerItem] = [:]
-  /// User configurations by folder and name: base64 of their XML data.
-  var configurations: [String: String] = [:]
+  /// User configurations by folder and name: their parts (Dictionary, XmlData, BinaryData) by name.
+  var configurations: [String: [String: XMLElement]] = [:]
   /// Deleted folders by the number of their deletion, for the hierarchy.
   var deletedFolders: [(change: Int, folder: String)] = []
+
+  /// Who else may act here, by address.
+  var delegates: [String: ServerDelegate] = [:]
+  /// Who gets requests for meetings: DelegatesOnly, DelegatesAndMe, DelegatesAndSendInformationToMe or NoForward.
+  var meetingRequests = "DelegatesAndMe"
 
   func distinguished(_ name: String) -> ServerFolder? { folders.values.first { $0.distinguished == name.lowercased() } }
 
@@ -58,7 +65,11 @@ struct ServerMailbox: Sendable {
     ("deleteditems", "msgfolderroot", "Deleted Items", "IPF.Note"), ("junkemail", "msgfolderroot", "Junk Email", "IPF.Note"),
     ("calendar", "msgfolderroot", "Calendar", "IPF.Appointment"), ("contacts", "msgfolderroot", "Contacts", "IPF.Contact"),
     ("tasks", "msgfolderroot", "Tasks", "IPF.Task"), ("notes", "msgfolderroot", "Notes", "IPF.StickyNote"),
-    ("journal", "msgfolderroot", "Journal", "IPF.Journal"),
+    ("journal", "msgfolderroot", "Journal", "IPF.Journal"), ("searchfolders", "root", "Finder", "IPF.Note"),
+    ("recoverableitemsroot", "root", "Recoverable Items", "IPF.Note"),
+    ("recoverableitemsdeletions", "recoverableitemsroot", "Deletions", "IPF.Note"),
+    ("recoverableitemspurges", "recoverableitemsroot", "Purges", "IPF.Note"),
+    ("recoverableitemsversions", "recoverableitemsroot", "Versions", "IPF.Note"),
   ]
 }
 

@@ -78,6 +78,10 @@ enum PropertyTable {
       p("PartnerNetworkThumbnailPhotoUrl", "contacts:PartnerNetworkThumbnailPhotoUrl", "CUD"),
       p("PersonId", "contacts:PersonId", "CUD"), p("ConversationGuid", "contacts:ConversationGuid", "CUD"),
     ],
+    "DistributionList": [
+      p("DisplayName", "contacts:DisplayName", "CUD"), p("FileAs", "contacts:FileAs", ""),
+      p("ContactSource", "contacts:ContactSource", ""), p("Members", "distributionlist:Members", "CUD"),
+    ],
     "Task": [
       p("ActualWork", "task:ActualWork", "CUD"), p("AssignedTime", "task:AssignedTime", ""),
       p("BillingInformation", "task:BillingInformation", "CUD"), p("ChangeCount", "task:ChangeCount", ""),

@@ -26,6 +26,19 @@ struct Message: Sendable {
   }
 }
 
+/// A whole reply.
+struct Reply: Sendable {
+  /// How the messages are put together.
+  enum Form: Sendable {
+    case usual
+    /// With a status of its own, and messages that are not named after the operation.
+    case delegates(deliverMeetingRequests: String?)
+  }
+
+  var messages: [Message]
+  var form = Form.usual
+}
+
 extension ExchangeServer {
   private static let namespaces = [
     ("xmlns:s", "http://schemas.xmlsoap.org/soap/envelope/"), ("xmlns:m", "http://schemas.microsoft.com/exchange/services/2006/messages"),
@@ -36,24 +49,38 @@ extension ExchangeServer {
     ("MajorVersion", "15"), ("MinorVersion", "2"), ("MajorBuildNumber", "2562"), ("MinorBuildNumber", "17"), ("Version", "V2017_07_11"),
   ]
 
-  func write(_ messages: [Message], _ operation: String, _ xml: inout XMLWriter) {
+  func write(_ reply: Reply, _ operation: String, _ xml: inout XMLWriter) {
     xml.raw(Array("<?xml version=\"1.0\" encoding=\"utf-8\"?>".utf8))
     xml.within("s:Envelope", Self.namespaces) { xml in
       xml.within("s:Header") { $0.empty("t:ServerVersionInfo", Self.version) }
       xml.within("s:Body") { xml in
-        xml.within("m:\(operation)Response") { xml in
-          xml.within("m:ResponseMessages") { xml in
-            for message in messages { Self.write(message, operation, &xml) }
+        switch reply.form {
+        case .usual:
+          xml.within("m:\(operation)Response") { xml in
+            xml.within("m:ResponseMessages") { xml in
+              for message in reply.messages { Self.write(message, "m:\(operation)ResponseMessage", &xml) }
+            }
+          }
+        case .delegates(let deliverMeetingRequests):
+          xml.within("m:\(operation)Response", [("ResponseClass", "Success")]) { xml in
+            xml.element("m:ResponseCode", "NoError")
+            // The schema allows no empty list here.
+            if !reply.messages.isEmpty {
+              xml.within("m:ResponseMessages") { xml in
+                for message in reply.messages { Self.write(message, "m:DelegateUserResponseMessageType", &xml) }
+              }
+            }
+            if let deliverMeetingRequests { xml.element("m:DeliverMeetingRequests", deliverMeetingRequests) }
           }
         }
       }
     }
   }
 
-  private static func write(_ message: Message, _ operation: String, _ xml: inout XMLWriter) {
+  private static func write(_ message: Message, _ element: String, _ xml: inout XMLWriter) {
     let isError = message.code != "NoError"
     let responseClass = !isError ? "Success" : message.isWarning ? "Warning" : "Error"
-    xml.within("m:\(operation)ResponseMessage", [("ResponseClass", responseClass)]) { xml in
+    xml.within(element, [("ResponseClass", responseClass)]) { xml in
       if isError { xml.element("m:MessageText", message.text) }
       xml.element("m:ResponseCode", message.code)
       if isError {

@@ -12,13 +12,7 @@ extension ExchangeServer {
     if operation.attribute("Traversal") == "Associated" { items = [] }
     if let restriction = operation.child("Restriction")?.children.first { items = items.filter { matches($0, restriction) } }
     items.sort { $0.arrival > $1.arrival }
-    if let order = operation.child("SortOrder")?.children("FieldOrder").first, let path = order.children.first {
-      let ascending = order.attribute("Order") == "Ascending"
-      items.sort { left, right in
-        let (a, b) = (value(path, left) ?? "", value(path, right) ?? "")
-        return ascending ? Self.less(a, b) : Self.less(b, a)
-      }
-    }
+    sort(&items, by: operation.child("SortOrder")?.children("FieldOrder") ?? [])
     let view = operation.child("IndexedPageItemView")
     let offset = min(max(view?.attribute("Offset").flatMap(Int.init) ?? 0, 0), items.count)
     let limit = min(max(view?.attribute("MaxEntriesReturned").flatMap(Int.init) ?? Self.pageLimit, 1), Self.pageLimit)
@@ -42,34 +36,64 @@ extension ExchangeServer {
     return shape
   }
 
+  /// By several properties, the first counting most; items without a value come first, as the empty text does.
+  private func sort(_ items: inout [ServerItem], by orders: [XMLElement]) {
+    let keys = orders.compactMap { order in order.children.first.map { (path: $0, isAscending: order.attribute("Order") != "Descending") } }
+    guard !keys.isEmpty else { return }
+    var keyed = items.map { item in (item: item, values: keys.map { values($0.path, item).first ?? "" }) }
+    keyed.sort { left, right in
+      for (index, key) in keys.enumerated() {
+        let (a, b) = (left.values[index], right.values[index])
+        if Self.less(a, b) { return key.isAscending }
+        if Self.less(b, a) { return !key.isAscending }
+      }
+      return left.item.arrival > right.item.arrival
+    }
+    items = keyed.map(\.item)
+  }
+
   private func matches(_ item: ServerItem, _ restriction: XMLElement) -> Bool {
-    let path = restriction.children.first
-    func constant() -> String { restriction.descendant("FieldURIOrConstant", "Constant")?.attribute("Value") ?? "" }
-    func compare(_ test: (String, String) -> Bool) -> Bool { path.flatMap { value($0, item) }.map { test($0, constant()) } ?? false }
+    let found = restriction.children.first.map { values($0, item) } ?? []
+    func compare(_ test: (String, String) -> Bool) -> Bool {
+      guard let other = restriction.child("FieldURIOrConstant")?.children.first else { return false }
+      let constants = other.name == "Constant" ? [other.attribute("Value") ?? ""] : values(other, item)
+      return found.contains { value in constants.contains { test(value, $0) } }
+    }
     switch restriction.name {
     case "And": return restriction.children.allSatisfy { matches(item, $0) }
     case "Or": return restriction.children.contains { matches(item, $0) }
     case "Not": return !restriction.children.contains { matches(item, $0) }
-    case "Exists": return path.flatMap { value($0, item) } != nil
-    case "IsEqualTo": return compare { $0 == $1 }
-    case "IsNotEqualTo": return compare { $0 != $1 }
+    case "Exists": return !found.isEmpty
+    case "IsEqualTo": return compare { Self.equal($0, $1) }
+    case "IsNotEqualTo": return compare { !Self.equal($0, $1) }
     case "IsGreaterThan": return compare { Self.less($1, $0) }
     case "IsGreaterThanOrEqualTo": return compare { !Self.less($0, $1) }
     case "IsLessThan": return compare { Self.less($0, $1) }
     case "IsLessThanOrEqualTo": return compare { !Self.less($1, $0) }
-    case "Contains":
-      let wanted = restriction.child("Constant")?.attribute("Value") ?? ""
-      let ignoresCase = restriction.attribute("ContainmentComparison")?.hasPrefix("Ignore") ?? false
-      guard let path, var text = value(path, item) else { return false }
-      var part = wanted
-      if ignoresCase { (text, part) = (text.lowercased(), part.lowercased()) }
-      switch restriction.attribute("ContainmentMode") {
-      case "FullString": return text == part
-      case "Prefixed": return text.hasPrefix(part)
-      default: return text.contains(part)
-      }
+    case "Excludes":
+      let text = restriction.child("Bitmask")?.attribute("Value") ?? ""
+      let mask = text.lowercased().hasPrefix("0x") ? Int(text.dropFirst(2), radix: 16) : Int(text)
+      return found.first.flatMap(Int.init).flatMap { value in mask.map { value & $0 == 0 } } ?? false
+    case "Contains": return found.contains { contains($0, restriction) }
     default: return false
     }
+  }
+
+  private func contains(_ value: String, _ restriction: XMLElement) -> Bool {
+    let ignoresCase = restriction.attribute("ContainmentComparison")?.hasPrefix("Ignore") ?? false
+    var (text, part) = (value, restriction.child("Constant")?.attribute("Value") ?? "")
+    if ignoresCase { (text, part) = (text.lowercased(), part.lowercased()) }
+    switch restriction.attribute("ContainmentMode") {
+    case "FullString": return text == part
+    case "Prefixed": return text.hasPrefix(part)
+    case "PrefixOnWords": return text.split(whereSeparator: { !$0.isLetter && !$0.isNumber }).contains { $0.hasPrefix(part) }
+    default: return text.contains(part)
+    }
+  }
+
+  /// Booleans have two spellings.
+  private static func equal(_ left: String, _ right: String) -> Bool {
+    left == right || ["true", "false"].contains(left) && (right == "1" ? "true" : right == "0" ? "false" : right.lowercased()) == left
   }
 
   /// Numbers as numbers, everything else as text; times in one form sort as text.
@@ -78,23 +102,26 @@ extension ExchangeServer {
     return left < right
   }
 
-  private func value(_ path: XMLElement, _ item: ServerItem) -> String? {
+  /// The values of a property, several for an array; none when the item does not have it.
+  private func values(_ path: XMLElement, _ item: ServerItem) -> [String] {
     switch path.name {
-    case "ExtendedFieldURI": return ExtendedName(path).flatMap { extendedValues($0, item)?.first }
+    case "ExtendedFieldURI": return ExtendedName(path).flatMap { extendedValues($0, item) } ?? []
     case "IndexedFieldURI":
       let parts = (path.attribute("FieldURI") ?? "").split(separator: ":").map(String.init)
       let names = [
         "EmailAddress": "EmailAddresses", "PhoneNumber": "PhoneNumbers", "ImAddress": "ImAddresses", "PhysicalAddress": "PhysicalAddresses",
       ]
-      guard parts.count > 1, let name = names[parts[1]] else { return nil }
+      guard parts.count > 1, let name = names[parts[1]] else { return [] }
       let entry = item.elements[name]?.children.first { $0.attribute("Key") == path.attribute("FieldIndex") }
-      return parts.count == 3 ? entry?.text(parts[2]) : entry?.text
+      return [parts.count == 3 ? entry?.text(parts[2]) : entry?.text].compactMap { $0 }
     default:
       switch path.attribute("FieldURI") {
-      case "item:LastModifiedTime": return Self.timeText(item.modified)
-      case "item:DateTimeCreated", "item:DateTimeReceived": return Self.timeText(item.created)
-      case let uri?: return item.itemClass?.property(uri: uri).flatMap { item.text($0.element) }
-      default: return nil
+      case "item:LastModifiedTime": return [Self.timeText(item.modified)]
+      case "item:DateTimeCreated", "item:DateTimeReceived": return [Self.timeText(item.created)]
+      case let uri?:
+        guard let element = item.itemClass?.property(uri: uri).flatMap({ item.elements[$0.element] }) else { return [] }
+        return element.children.isEmpty ? [element.text] : element.children.map(\.text)
+      default: return []
       }
     }
   }

@@ -7,6 +7,7 @@ import erp as erp_client
 import mailbox
 import processes
 import schemas
+import strangers
 
 
 @pytest.fixture
@@ -42,6 +43,14 @@ class World:
         if address not in self.accounts:
             self.accounts[address] = mailbox.account(self.sandbox.base, address)
         return self.accounts[address]
+
+    def first(self, index=0):
+        """The mailbox of one of the employees."""
+        return self.account(self.people()[index])
+
+    def people(self):
+        """Local parts of the employees' addresses."""
+        return [line.split("email: ")[1].split("@")[0] for line in self.config.read_text().splitlines() if line.startswith("  - {id: ")]
 
     def edit(self, *replacements):
         """Changes the configuration that the sandbox wrote."""
@@ -83,7 +92,18 @@ def mounted(world):
     return world
 
 
+@pytest.fixture(scope="module")
+def office():
+    """A sandbox without a daemon for a whole file, as a stranger's client meets it."""
+    with tempfile.TemporaryDirectory(prefix="concordfs-") as directory:
+        made = World(pathlib.Path(directory))
+        yield made
+        made.close()
+
+
 def pytest_terminal_summary(terminalreporter):
+    for line in strangers.lines():
+        terminalreporter.write_line(line)
     if schemas.directory():
         report = schemas.Report
         terminalreporter.write_line(
