@@ -38,9 +38,11 @@ let package = Package(
     system("CCurl", "libcurl", apt: "libcurl4-openssl-dev"),
     system("CFuse", "fuse3", apt: "libfuse3-dev"),
     system("CXML2", "libxml-2.0", apt: "libxml2-dev"),
+    system("CICU", "icu-i18n", apt: "libicu-dev"),
     .target(name: "CurlShim", dependencies: ["CCurl"]),
     .target(name: "FuseShim", dependencies: ["CFuse"]),
     .target(name: "XMLShim", dependencies: ["CXML2"]),
+    .target(name: "ZoneShim", dependencies: ["CICU"]),
     // Pure.
     module("Model"),
     module("Reconcile", ["Model"]),
@@ -48,6 +50,7 @@ let package = Package(
     // One outside thing each.
     module("Transport", ["CurlShim", "Model"]),
     module("XMLStream", ["XMLShim"]),
+    module("TimeZones", ["ZoneShim"]),
     module("Configuration", ["Model", yaml]),
     module("Store", ["Model", "Render", grdb]),
     // The two remotes.
@@ -61,7 +64,7 @@ let package = Package(
       "Daemon", ["Configuration", "Exchange", "ERP", "SyncEngine", "Mount", "Control", "Store", "Model", "Transport"]),
     // The sandbox: two servers to try policies against. Nothing above imports it.
     module("SandboxSeed"),
-    module("SandboxExchange", ["XMLStream", http]),
+    module("SandboxExchange", ["XMLStream", "TimeZones", http]),
     module("SandboxERP", [http]),
     module("Sandbox", ["SandboxSeed", "SandboxExchange", "SandboxERP", http, sockets]),
     .executableTarget(
@@ -69,6 +72,7 @@ let package = Package(
       dependencies: ["Daemon", "Sandbox", "SyncEngine", "Configuration", "Control", "Store", "Render", "Model", arguments],
       swiftSettings: strict),
     tests("Configuration", ["Model"]), tests("Control", ["Model"]), tests("Store", ["Model", "Render", grdb]),
+    tests("TimeZones"),
     tests("Transport", ["Model"]),
     tests("XMLStream"),
   ]

@@ -103,6 +103,8 @@ public final class Sandbox: Sendable {
       case (.POST, "/sandbox/exchange/fault"): try await exchange.installFault(json: body)
       case (.POST, "/sandbox/exchange/traffic"): await exchange.writeTraffic(to: String(decoding: body, as: UTF8.self))
       case (.DELETE, "/sandbox/exchange/traffic"): await exchange.writeTraffic(to: nil)
+      case (.GET, "/sandbox/exchange/outbox"): return json(await exchange.outboxJSON())
+      case (.DELETE, "/sandbox/exchange/outbox"): await exchange.clearOutbox()
       case (.GET, "/sandbox/erp/log"): return json(await erp.requestLogJSON())
       case (.DELETE, "/sandbox/erp/log"): await erp.clearLog()
       case (.POST, "/sandbox/erp/fault"): try await erp.installFault(json: body)

@@ -35,6 +35,9 @@ public actor ExchangeServer {
   var era: Int
   var log = RequestLog()
   var faults: [InstalledFault] = []
+  var outbox: [SentMessage] = []
+  /// Zone of times without offset in the request that is being answered.
+  var contextZone = ServerZone.utc
   /// Which mailbox each id belongs to.
   var owners: [String: String] = [:]
 
@@ -114,6 +117,8 @@ public actor ExchangeServer {
       if let fault, fault.delayMilliseconds > 0 { try? await Task.sleep(for: .milliseconds(fault.delayMilliseconds)) }
       if let refusal = fault?.refusalBefore { throw refusal }
       try checkVersion(envelope)
+      let zone = envelope.descendant("Header", "TimeZoneContext", "TimeZoneDefinition")?.attribute("Id")
+      contextZone = zone.flatMap(ServerZone.init(id:)) ?? .utc
       let caller = Caller(user: user, impersonated: try impersonated(envelope, user: user), operation: operation.name)
       var answer = try perform(operation, caller, &entry)
       if fault?.kind == .partialBatch { answer.messages = Self.cutShort(answer.messages, operation.name) }

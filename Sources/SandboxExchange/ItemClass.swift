@@ -11,11 +11,11 @@ struct ItemClass: Sendable {
   let order: [String: Int]
   private let byURI: [String: Property]
 
-  private init(_ element: String, _ itemClass: String, _ folderClass: String, _ table: String) {
+  private init(_ element: String, _ itemClass: String, _ folderClass: String, _ table: String, _ more: [Property] = []) {
     self.element = element
     self.itemClass = itemClass
     self.folderClass = folderClass
-    properties = (PropertyTable.classes["Item"] ?? []) + (table == "Item" ? [] : PropertyTable.classes[table] ?? [])
+    properties = (PropertyTable.classes["Item"] ?? []) + (table == "Item" ? [] : PropertyTable.classes[table] ?? []) + more
     order = Dictionary(properties.enumerated().map { ($1.element, $0) }, uniquingKeysWith: { first, _ in first })
     byURI = Dictionary(properties.filter { !$0.uri.isEmpty }.map { ($0.uri, $0) }, uniquingKeysWith: { first, _ in first })
   }
@@ -28,6 +28,10 @@ struct ItemClass: Sendable {
       ItemClass("Contact", "IPM.Contact", "IPF.Contact", "Contact"), ItemClass("Task", "IPM.Task", "IPF.Task", "Task"),
       ItemClass("CalendarItem", "IPM.Appointment", "IPF.Appointment", "CalendarItem"),
       ItemClass("Message", "IPM.Note", "IPF.Note", "Message"),
+      ItemClass(
+        "MeetingRequest", "IPM.Schedule.Meeting.Request", "IPF.Note", "Message", MeetingProperties.common + MeetingProperties.request),
+      ItemClass("MeetingResponse", "IPM.Schedule.Meeting.Resp.Pos", "IPF.Note", "Message", MeetingProperties.common),
+      ItemClass("MeetingCancellation", "IPM.Schedule.Meeting.Canceled", "IPF.Note", "Message", MeetingProperties.common),
       ItemClass("DistributionList", "IPM.DistList", "IPF.Contact", "DistributionList"), ItemClass("Item", "IPM", "IPF.Note", "Item"),
     ].map { ($0.element, $0) })
 }

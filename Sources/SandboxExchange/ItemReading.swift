@@ -25,7 +25,7 @@ extension ExchangeServer {
   func writeItem(_ item: ServerItem, _ shape: Shape, _ xml: inout XMLWriter) {
     var wanted: Set<String> = []
     var extended: [ExtendedName] = []
-    if shape.base == "AllProperties" { wanted = Set(item.elements.keys).union(Self.computed) }
+    if shape.base == "AllProperties" { wanted = Set(item.elements.keys).union(Self.computed).union(Self.calendarComputed) }
     if shape.base == "Default" {
       wanted = [
         "Subject", "HasAttachments", "Sensitivity", "FileAs", "DisplayName", "GivenName", "Surname", "CompanyName", "EmailAddresses",
@@ -68,6 +68,7 @@ extension ExchangeServer {
   ]
 
   private func writeElement(_ name: String, _ item: ServerItem, _ keys: Set<String>?, _ xml: inout XMLWriter) {
+    if writeCalendar(name, item, &xml) { return }
     switch name {
     case "ParentFolderId":
       xml.empty(
@@ -122,6 +123,7 @@ extension ExchangeServer {
     case 0x300B: return [item.searchKey]
     case 0x3008: return [Self.timeText(item.modified)]
     case 0x3007: return [Self.timeText(item.created)]
+    case nil where name.name == "urn:schemas:calendar:uid": return item.text("UID").map { [$0] }
     case 0x1A: return [item.text("ItemClass") ?? ""]
     case 0x0E23: return [String(item.arrival)]
     default: return nil

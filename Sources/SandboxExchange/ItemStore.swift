@@ -25,6 +25,7 @@ extension ExchangeServer {
       }
     }
     complete(&item)
+    try settleCalendar(&item, changed: nil, owner: mailbox.address)
     owners[item.id] = mailbox.address
     target.items.insert(item.id)
     target.log.append((change, item.id))
@@ -182,6 +183,9 @@ extension ExchangeServer {
     for item in items { if let itemClass = ItemClass.all[item.name] { try checkOrder(item, itemClass) } }
     return try items.map { element in
       do {
+        if Self.responseObjects.contains(element.name) {
+          return try respond(element, operation.attribute("MessageDisposition") ?? "SaveOnly", caller, &entry)
+        }
         if element.name == "CalendarItem" && operation.attribute("SendMeetingInvitations") == nil {
           throw Refusal("ErrorSendMeetingInvitationsRequired", "SendMeetingInvitations is required.")
         }
@@ -195,8 +199,10 @@ extension ExchangeServer {
         let place = try folderPlace(reference, caller)
         entry.mailbox = place.mailbox
         guard var mailbox = mailboxes[place.mailbox] else { throw Refusal.folderNotFound }
-        let item = try create(element, in: place.folder, &mailbox)
+        var item = try create(element, in: place.folder, &mailbox)
         mailboxes[place.mailbox] = mailbox
+        inviteAll(&item, operation.attribute("SendMeetingInvitations") ?? "SendToNone")
+        mailboxes[place.mailbox]?.items[item.id] = item
         return Message { Self.writeReference(item, &$0) }
       } catch let refusal as Refusal {
         if refusal.isFault { throw refusal }
@@ -220,7 +226,7 @@ extension ExchangeServer {
     }
     return try changes.map { itemChange in
       do {
-        guard let reference = itemChange.child("ItemId") else { throw Refusal.schema("ItemId is missing") }
+        guard let reference = itemChange.children.first(where: { $0.name != "Updates" }) else { throw Refusal.schema("ItemId is missing") }
         var (item, address) = try self.item(reference, caller)
         entry.mailbox = address
         guard let key = reference.attribute("ChangeKey"), !key.isEmpty else {
@@ -235,10 +241,12 @@ extension ExchangeServer {
         if item.className == "CalendarItem" && operation.attribute("SendMeetingInvitationsOrCancellations") == nil {
           throw Refusal("ErrorSendMeetingInvitationsOrCancellationsRequired", "SendMeetingInvitationsOrCancellations is required.")
         }
+        let before = item
         for update in itemChange.child("Updates")?.children ?? [] { try apply(update, &item) }
-        guard var mailbox = mailboxes[address] else { throw Refusal.itemNotFound }
         if item.className == "Contact", item.text("FileAsMapping") == "LastCommaFirst" { complete(&item) }
-        touch(&item, &mailbox)
+        try settleChange(&item, before: before, operation, itemChange)
+        guard var mailbox = mailboxes[address] else { throw Refusal.itemNotFound }
+        try keep(&item, &mailbox)
         mailboxes[address] = mailbox
         return Message { xml in
           Self.writeReference(item, &xml)
@@ -324,10 +332,18 @@ extension ExchangeServer {
     if item.className == "CalendarItem" && operation.attribute("SendMeetingCancellations") == nil {
       throw Refusal("ErrorSendMeetingCancellationsRequired", "SendMeetingCancellations is required.")
     }
+    if type == "MoveToDeletedItems", caller.home != address {
+      throw Refusal("ErrorCannotDeleteObject", "The object could not be deleted.")
+    }
+    cancelAll(item, operation.attribute("SendMeetingCancellations") ?? "SendToNone")
     guard var mailbox = mailboxes[address] else { throw Refusal.itemNotFound }
+    if item.calendar?.master != nil {
+      try deleteOccurrence(item, &mailbox)
+      mailboxes[address] = mailbox
+      return Message { _ in }
+    }
     if type != "HardDelete" {
       let isMove = type == "MoveToDeletedItems"
-      guard !isMove || caller.home == address else { throw Refusal("ErrorCannotDeleteObject", "The object could not be deleted.") }
       if let trash = mailbox.distinguished(isMove ? "deleteditems" : "recoverableitemsdeletions"), item.folder != trash.id {
         _ = move(item, to: trash.id, &mailbox)
         mailboxes[address] = mailbox
@@ -346,6 +362,9 @@ extension ExchangeServer {
       let place = try server.folderPlace(reference, caller)
       guard place.mailbox == address, var mailbox = server.mailboxes[address] else {
         throw Refusal("ErrorMoveCopyFailed", "Items stay in their mailbox here.")
+      }
+      if item.calendar?.master != nil {
+        throw Refusal("ErrorCalendarCannotMoveOrCopyOccurrence", "An occurrence cannot be moved or copied.")
       }
       let moved = isCopy ? server.copy(item, to: place.folder, &mailbox) : server.move(item, to: place.folder, &mailbox)
       server.mailboxes[address] = mailbox

@@ -17,6 +17,8 @@ struct ServerItem: Sendable {
   /// Number of its last change, and of its coming into the folder.
   var change: Int
   var arrival: Int
+  /// Of a calendar item: its times and, of a series, what differs from the pattern.
+  var calendar: CalendarState?
 
   var itemClass: ItemClass? { ItemClass.all[className] }
   func text(_ element: String) -> String? { elements[element]?.text }

@@ -33,6 +33,7 @@ extension ExchangeServer {
     case "GetUserConfiguration", "CreateUserConfiguration", "UpdateUserConfiguration", "DeleteUserConfiguration":
       return [try userConfiguration(operation, caller, &entry)]
     case "ConvertId": return convertIDs(operation)
+    case "GetServerTimeZones": return [serverTimeZones(operation)]
     case "ResolveNames": return [resolveNames(operation)]
     default: throw Refusal("ErrorInvalidOperation", "The operation \(operation.name) is not known here.", isFault: true)
     }
@@ -102,8 +103,7 @@ extension ExchangeServer {
   }
 
   func item(_ reference: XMLElement, _ caller: Caller) throws -> (ServerItem, String) {
-    guard let id = reference.attribute("Id") else { throw Refusal("ErrorInvalidIdMalformed", "Id is malformed.") }
-    guard let address = owners[id], let item = mailboxes[address]?.items[id] else { throw Refusal.itemNotFound }
+    let (item, address) = try resolve(reference)
     try check(caller, address, folder: item.folder)
     return (item, address)
   }

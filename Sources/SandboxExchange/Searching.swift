@@ -8,6 +8,7 @@ extension ExchangeServer {
   func findItem(_ operation: XMLElement, _ place: FolderPlace) throws -> Message {
     guard let mailbox = mailboxes[place.mailbox], let folder = mailbox.folders[place.folder] else { throw Refusal.folderNotFound }
     let shape = Shape(operation.child("ItemShape"))
+    if let view = operation.child("CalendarView") { return try calendarView(view, folder, mailbox, Self.listed(shape)) }
     var items = folder.items.compactMap { mailbox.items[$0] }
     if operation.attribute("Traversal") == "Associated" { items = [] }
     if let restriction = operation.child("Restriction")?.children.first { items = items.filter { matches($0, restriction) } }
