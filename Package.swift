@@ -39,10 +39,14 @@ let package = Package(
     system("CFuse", "fuse3", apt: "libfuse3-dev"),
     system("CXML2", "libxml-2.0", apt: "libxml2-dev"),
     system("CICU", "icu-i18n", apt: "libicu-dev"),
+    system("CGMIME", "gobject-2.0", apt: "libgmime-3.0-dev"),
     .target(name: "CurlShim", dependencies: ["CCurl"]),
     .target(name: "FuseShim", dependencies: ["CFuse"]),
     .target(name: "XMLShim", dependencies: ["CXML2"]),
     .target(name: "ZoneShim", dependencies: ["CICU"]),
+    .target(
+      name: "MIMEShim", dependencies: ["CGMIME"], cSettings: [.headerSearchPath("../System/CGMIME/headers")],
+      linkerSettings: [.linkedLibrary("gmime-3.0")]),
     // Pure.
     module("Model"),
     module("Reconcile", ["Model"]),
@@ -51,6 +55,7 @@ let package = Package(
     module("Transport", ["CurlShim", "Model"]),
     module("XMLStream", ["XMLShim"]),
     module("TimeZones", ["ZoneShim"]),
+    module("MIME", ["MIMEShim"]),
     module("Configuration", ["Model", yaml]),
     module("Store", ["Model", "Render", grdb]),
     // The two remotes.
@@ -64,7 +69,7 @@ let package = Package(
       "Daemon", ["Configuration", "Exchange", "ERP", "SyncEngine", "Mount", "Control", "Store", "Model", "Transport"]),
     // The sandbox: two servers to try policies against. Nothing above imports it.
     module("SandboxSeed"),
-    module("SandboxExchange", ["XMLStream", "TimeZones", http]),
+    module("SandboxExchange", ["MIME", "TimeZones", "XMLStream", http]),
     module("SandboxERP", [http]),
     module("Sandbox", ["SandboxSeed", "SandboxExchange", "SandboxERP", http, sockets]),
     .executableTarget(
@@ -74,6 +79,6 @@ let package = Package(
     tests("Configuration", ["Model"]), tests("Control", ["Model"]), tests("Store", ["Model", "Render", grdb]),
     tests("TimeZones"),
     tests("Transport", ["Model"]),
-    tests("XMLStream"),
+    tests("XMLStream"), tests("MIME"),
   ]
 )

@@ -40,6 +40,8 @@ public actor ExchangeServer {
   var contextZone = ServerZone.utc
   /// Which mailbox each id belongs to.
   var owners: [String: String] = [:]
+  /// Which item each attachment's id belongs to.
+  var attachmentOwners: [String: String] = [:]
 
   /// A server without mailboxes but the delegate's.
   public init(configuration: ExchangeServerConfiguration) {

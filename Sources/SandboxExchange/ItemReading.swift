@@ -6,11 +6,13 @@ struct Shape: Sendable {
   var base = "IdOnly"
   var paths: [XMLElement] = []
   var includesMime = false
+  var bodyType = "Best"
 
   init(_ shape: XMLElement?) {
     base = shape?.text("BaseShape") ?? "IdOnly"
     paths = shape?.child("AdditionalProperties")?.children ?? []
-    includesMime = shape?.text("IncludeMimeContent") == "true"
+    includesMime = ["true", "1"].contains(shape?.text("IncludeMimeContent") ?? "")
+    bodyType = shape?.text("BodyType") ?? "Best"
   }
 }
 
@@ -50,13 +52,14 @@ extension ExchangeServer {
       default: break
       }
     }
+    if shape.includesMime, item.mail != nil { wanted.insert("MimeContent") }
     xml.within("t:\(item.className)") { xml in
       for property in item.itemClass?.properties ?? [] {
         if property.element == "ItemId" {
           xml.empty("t:ItemId", [("Id", item.id), ("ChangeKey", item.changeKey)])
         } else if property.element == "ExtendedProperty" {
           for name in extended { writeExtended(name, item, &xml) }
-        } else if wanted.contains(property.element) {
+        } else if wanted.contains(property.element), !writeMailElement(property.element, item, shape, &xml) {
           writeElement(property.element, item, indexed[property.element], &xml)
         }
       }
@@ -65,6 +68,7 @@ extension ExchangeServer {
 
   private static let computed: Set<String> = [
     "ParentFolderId", "DateTimeCreated", "LastModifiedTime", "HasAttachments", "Size", "LastModifiedName", "DateTimeReceived",
+    "DateTimeSent", "IsDraft", "IsFromMe", "DisplayTo", "DisplayCc", "Attachments",
   ]
 
   private func writeElement(_ name: String, _ item: ServerItem, _ keys: Set<String>?, _ xml: inout XMLWriter) {
@@ -77,7 +81,6 @@ extension ExchangeServer {
     case "DateTimeCreated", "DateTimeReceived", "DateTimeSent": xml.element("t:\(name)", Self.timeText(item.created))
     case "LastModifiedTime": xml.element("t:LastModifiedTime", Self.timeText(item.modified))
     case "LastModifiedName": xml.element("t:LastModifiedName", "Sandbox")
-    case "HasAttachments": xml.element("t:HasAttachments", "false")
     case "Size": xml.element("t:Size", String(item.elements.values.reduce(300) { $0 + $1.text.utf8.count }))
     case "CompleteName": if item.className == "Contact" { writeCompleteName(item, &xml) }
     case "HasPicture": if item.className == "Contact" { xml.element("t:HasPicture", "false") }
@@ -126,7 +129,7 @@ extension ExchangeServer {
     case nil where name.name == "urn:schemas:calendar:uid": return item.text("UID").map { [$0] }
     case 0x1A: return [item.text("ItemClass") ?? ""]
     case 0x0E23: return [String(item.arrival)]
-    default: return nil
+    default: return mailProperty(name.tag, item)
     }
   }
 
@@ -171,6 +174,11 @@ extension ExchangeServer {
           for found in page.items {
             switch found {
             case .gone(let id): xml.within("t:Delete") { $0.empty("t:ItemId", [("Id", id), ("ChangeKey", "AQAAAA==")]) }
+            case .here(let item) where item.arrival <= since && item.content <= since:
+              xml.within("t:ReadFlagChange") { xml in
+                xml.empty("t:ItemId", [("Id", item.id), ("ChangeKey", item.changeKey)])
+                xml.element("t:IsRead", item.text("IsRead") ?? "false")
+              }
             case .here(let item): xml.within(item.arrival > since ? "t:Create" : "t:Update") { writeItem(item, shape, &$0) }
             }
           }

@@ -17,6 +17,8 @@ extension ExchangeServer {
     for child in element.children {
       if child.name == "ExtendedProperty" {
         try setExtended(child, &item)
+      } else if child.name == "Attachments" {
+        for file in child.children { item.attachments.append(try attachment(file, of: item.id)) }
       } else {
         if let property = itemClass.property(element: child.name), !property.canCreate && !property.canUpdate {
           throw Refusal("ErrorInvalidPropertySet", "Set action is invalid for property.", path: property.uri)
@@ -24,7 +26,9 @@ extension ExchangeServer {
         item.elements[child.name] = try normalised(child)
       }
     }
+    if item.className == "Message" { try completeMessage(&item, mailbox) }
     complete(&item)
+    item.content = change
     try settleCalendar(&item, changed: nil, owner: mailbox.address)
     owners[item.id] = mailbox.address
     target.items.insert(item.id)
@@ -166,8 +170,9 @@ extension ExchangeServer {
   }
 
   /// After a change: a new key, a new time, an entry in the folder's log.
-  func touch(_ item: inout ServerItem, _ mailbox: inout ServerMailbox) {
+  func touch(_ item: inout ServerItem, _ mailbox: inout ServerMailbox, isReadFlagAlone: Bool = false) {
     change += 1
+    if !isReadFlagAlone { item.content = change }
     item.changeKey = identities.changeKey()
     item.modified = configuration.now()
     item.change = change
@@ -199,6 +204,10 @@ extension ExchangeServer {
         let place = try folderPlace(reference, caller)
         entry.mailbox = place.mailbox
         guard var mailbox = mailboxes[place.mailbox] else { throw Refusal.folderNotFound }
+        if element.name == "Message", let disposition = operation.attribute("MessageDisposition"), disposition != "SaveOnly" {
+          let isSaved = operation.child("SavedItemFolderId") != nil
+          return try sendNew(element, from: place.mailbox, savedTo: disposition == "SendOnly" ? nil : isSaved ? place.folder : "sentitems")
+        }
         var item = try create(element, in: place.folder, &mailbox)
         mailboxes[place.mailbox] = mailbox
         inviteAll(&item, operation.attribute("SendMeetingInvitations") ?? "SendToNone")
@@ -213,7 +222,13 @@ extension ExchangeServer {
 
   static func writeReference(_ item: ServerItem, _ xml: inout XMLWriter) {
     xml.within("m:Items") { xml in
-      xml.within("t:\(item.className)") { $0.empty("t:ItemId", [("Id", item.id), ("ChangeKey", item.changeKey)]) }
+      xml.within("t:\(item.className)") { xml in
+        xml.empty("t:ItemId", [("Id", item.id), ("ChangeKey", item.changeKey)])
+        guard !item.attachments.isEmpty else { return }
+        xml.within("t:Attachments") { xml in
+          for file in item.attachments { xml.within("t:FileAttachment") { $0.empty("t:AttachmentId", [("Id", file.id)]) } }
+        }
+      }
     }
   }
 
@@ -242,11 +257,13 @@ extension ExchangeServer {
           throw Refusal("ErrorSendMeetingInvitationsOrCancellationsRequired", "SendMeetingInvitationsOrCancellations is required.")
         }
         let before = item
-        for update in itemChange.child("Updates")?.children ?? [] { try apply(update, &item) }
+        let updates = itemChange.child("Updates")?.children ?? []
+        for update in updates { try apply(update, &item) }
         if item.className == "Contact", item.text("FileAsMapping") == "LastCommaFirst" { complete(&item) }
         try settleChange(&item, before: before, operation, itemChange)
         guard var mailbox = mailboxes[address] else { throw Refusal.itemNotFound }
-        try keep(&item, &mailbox)
+        let isReadFlagAlone = !updates.isEmpty && updates.allSatisfy { $0.children.first?.attribute("FieldURI") == "message:IsRead" }
+        try keep(&item, &mailbox, isReadFlagAlone: isReadFlagAlone)
         mailboxes[address] = mailbox
         return Message { xml in
           Self.writeReference(item, &xml)
@@ -267,6 +284,7 @@ extension ExchangeServer {
     if !isDelete && value.count != 1 {
       throw Refusal("ErrorIncorrectUpdatePropertyCount", "An update must contain exactly one property.")
     }
+    try noteMessageChange(path.attribute("FieldURI"), &item)
     switch path.name {
     case "ExtendedFieldURI":
       guard let name = ExtendedName(path) else { throw Refusal("ErrorInvalidExtendedProperty", "The extended property is not valid.") }
@@ -322,82 +340,5 @@ extension ExchangeServer {
     }
     element = try normalised(element)
     item.elements[dictionary] = element.children.isEmpty ? nil : element
-  }
-
-  func deleteItem(_ operation: XMLElement, _ item: ServerItem, _ address: String, _ caller: Caller) throws -> Message {
-    let type = operation.attribute("DeleteType") ?? ""
-    if item.className == "Task" && operation.attribute("AffectedTaskOccurrences") == nil {
-      throw Refusal("ErrorAffectedTaskOccurrencesRequired", "AffectedTaskOccurrences is required.")
-    }
-    if item.className == "CalendarItem" && operation.attribute("SendMeetingCancellations") == nil {
-      throw Refusal("ErrorSendMeetingCancellationsRequired", "SendMeetingCancellations is required.")
-    }
-    if type == "MoveToDeletedItems", caller.home != address {
-      throw Refusal("ErrorCannotDeleteObject", "The object could not be deleted.")
-    }
-    cancelAll(item, operation.attribute("SendMeetingCancellations") ?? "SendToNone")
-    guard var mailbox = mailboxes[address] else { throw Refusal.itemNotFound }
-    if item.calendar?.master != nil {
-      try deleteOccurrence(item, &mailbox)
-      mailboxes[address] = mailbox
-      return Message { _ in }
-    }
-    if type != "HardDelete" {
-      let isMove = type == "MoveToDeletedItems"
-      if let trash = mailbox.distinguished(isMove ? "deleteditems" : "recoverableitemsdeletions"), item.folder != trash.id {
-        _ = move(item, to: trash.id, &mailbox)
-        mailboxes[address] = mailbox
-        return Message { _ in }
-      }
-    }
-    remove(item, &mailbox)
-    mailboxes[address] = mailbox
-    return Message { _ in }
-  }
-
-  func moveItems(_ operation: XMLElement, _ caller: Caller, _ entry: inout RequestLog.Entry) throws -> [Message] {
-    guard let reference = operation.child("ToFolderId")?.children.first else { throw Refusal.schema("ToFolderId is missing") }
-    let isCopy = operation.name == "CopyItem"
-    return itemReferences(operation, caller, &entry, emptyOnError: true) { server, item, address in
-      let place = try server.folderPlace(reference, caller)
-      guard place.mailbox == address, var mailbox = server.mailboxes[address] else {
-        throw Refusal("ErrorMoveCopyFailed", "Items stay in their mailbox here.")
-      }
-      if item.calendar?.master != nil {
-        throw Refusal("ErrorCalendarCannotMoveOrCopyOccurrence", "An occurrence cannot be moved or copied.")
-      }
-      let moved = isCopy ? server.copy(item, to: place.folder, &mailbox) : server.move(item, to: place.folder, &mailbox)
-      server.mailboxes[address] = mailbox
-      return Message { Self.writeReference(moved, &$0) }
-    }
-  }
-
-  /// A move is a copy under a new id and the end of the old one. The search key goes along.
-  func move(_ item: ServerItem, to folder: String, _ mailbox: inout ServerMailbox) -> ServerItem {
-    remove(item, &mailbox)
-    return copy(item, to: folder, &mailbox, keepsCreation: true)
-  }
-
-  private func copy(_ item: ServerItem, to folder: String, _ mailbox: inout ServerMailbox, keepsCreation: Bool = false) -> ServerItem {
-    change += 1
-    var copy = item
-    copy.id = identities.id()
-    copy.changeKey = keepsCreation ? item.changeKey : identities.changeKey()
-    copy.folder = folder
-    copy.change = change
-    copy.arrival = change
-    if !keepsCreation { copy.created = configuration.now() }
-    owners[copy.id] = mailbox.address
-    mailbox.items[copy.id] = copy
-    mailbox.folders[folder]?.items.insert(copy.id)
-    mailbox.folders[folder]?.log.append((change, copy.id))
-    return copy
-  }
-
-  func remove(_ item: ServerItem, _ mailbox: inout ServerMailbox) {
-    change += 1
-    mailbox.items[item.id] = nil
-    mailbox.folders[item.folder]?.items.remove(item.id)
-    mailbox.folders[item.folder]?.log.append((change, item.id))
   }
 }

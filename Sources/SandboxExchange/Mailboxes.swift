@@ -19,6 +19,11 @@ struct ServerItem: Sendable {
   var arrival: Int
   /// Of a calendar item: its times and, of a series, what differs from the pattern.
   var calendar: CalendarState?
+  /// Number of its last change that is more than the read flag.
+  var content = 0
+  /// What only messages have.
+  var mail: MailState?
+  var attachments: [ServerAttachment] = []
 
   var itemClass: ItemClass? { ItemClass.all[className] }
   func text(_ element: String) -> String? { elements[element]?.text }

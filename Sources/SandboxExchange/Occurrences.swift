@@ -111,8 +111,10 @@ extension ExchangeServer {
   }
 
   /// Keeps a changed item: an occurrence as an exception of its master, anything else as it is.
-  func keep(_ item: inout ServerItem, _ mailbox: inout ServerMailbox) throws {
-    guard let state = item.calendar, let id = state.master, let original = state.original else { return touch(&item, &mailbox) }
+  func keep(_ item: inout ServerItem, _ mailbox: inout ServerMailbox, isReadFlagAlone: Bool = false) throws {
+    guard let state = item.calendar, let id = state.master, let original = state.original else {
+      return touch(&item, &mailbox, isReadFlagAlone: isReadFlagAlone)
+    }
     guard var master = mailbox.items[id], let series = master.calendar else { throw Refusal.itemNotFound }
     try checkNeighbours(item, state, master, original)
     let plain = plain(master, series, original, end: original)

@@ -32,6 +32,10 @@ extension ExchangeServer {
     case "MoveItem", "CopyItem": return try moveItems(operation, caller, &entry)
     case "GetUserConfiguration", "CreateUserConfiguration", "UpdateUserConfiguration", "DeleteUserConfiguration":
       return [try userConfiguration(operation, caller, &entry)]
+    case "SendItem": return itemReferences(operation, caller, &entry) { try $0.sendItem(operation, $1, $2, caller) }
+    case "CreateAttachment": return createAttachments(operation, caller, &entry)
+    case "GetAttachment": return attachmentReferences(operation, caller, &entry) { try $0.getAttachment($1, $2) }
+    case "DeleteAttachment": return attachmentReferences(operation, caller, &entry) { try $0.deleteAttachment($1, $2) }
     case "ConvertId": return convertIDs(operation)
     case "GetServerTimeZones": return [serverTimeZones(operation)]
     case "ResolveNames": return [resolveNames(operation)]

@@ -128,7 +128,7 @@ enum PropertyTable {
       p("IsReadReceiptRequested", "message:IsReadReceiptRequested", "CUD"),
       p("IsDeliveryReceiptRequested", "message:IsDeliveryReceiptRequested", "CUD"),
       p("ConversationIndex", "message:ConversationIndex", ""), p("ConversationTopic", "message:ConversationTopic", ""),
-      p("From", "message:From", "CUD"), p("InternetMessageId", "message:InternetMessageId", ""), p("IsRead", "message:IsRead", "CU"),
+      p("From", "message:From", "CUD"), p("InternetMessageId", "message:InternetMessageId", "C"), p("IsRead", "message:IsRead", "CU"),
       p("IsResponseRequested", "message:IsResponseRequested", "CUD"), p("References", "message:References", "CUD"),
       p("ReplyTo", "message:ReplyTo", "CUD"), p("ReceivedBy", "message:ReceivedBy", ""),
       p("ReceivedRepresenting", "message:ReceivedRepresenting", ""), p("ApprovalRequestData", "message:ApprovalRequestData", ""),
