@@ -9,6 +9,18 @@ struct ServerRecord: Sendable {
   var modified: Date
   /// Place in the order of changes.
   var sequence: Int
+  /// The record's note: free text that every record has.
+  var note = ""
+  /// Attached files, in order.
+  var files: [ServerFile] = []
+}
+
+/// A file attached to a record.
+struct ServerFile: Sendable {
+  var id: String
+  var name: String
+  var comment: String?
+  var bytes: Data
 }
 
 /// A refusal of the REST API.

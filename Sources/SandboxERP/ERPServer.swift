@@ -31,6 +31,8 @@ public actor ERPServer {
   let configuration: ERPServerConfiguration
   var tables: [String: Table] = [:]
   var sessions: [String: Date] = [:]
+  /// Where each attached file is: entity and record.
+  var fileOwners: [String: (entity: String, record: String)] = [:]
   var sequence = 0
   var lastTime = Date(timeIntervalSince1970: 0)
   var log: [LogEntry] = []
@@ -60,6 +62,8 @@ public actor ERPServer {
     /// Records in the answer with id and version alone.
     var headers: Int
     var bytes: Int
+    /// Bytes of the request's body.
+    var bytesIn: Int
   }
 
   /// A fault that the server was told to show.
@@ -100,7 +104,7 @@ public actor ERPServer {
     if fault?.kind == .dropAnswer {
       response = HTTPResponse(statusCode: .badGateway, headers: HTTPHeaders([HTTPHeader("Connection"): "close"]))
     }
-    note(request, response, counts)
+    note(request, response, counts, bytesIn: body.count)
     return response
   }
 
@@ -115,6 +119,7 @@ public actor ERPServer {
       throw ERPRefusal(404, "Endpoint [\(parts.dropFirst().prefix(2).joined(separator: "/"))] not found")
     }
     try checkSession(request)
+    if let answer = try answerFile(request, parts, body) { return answer }
     guard parts.count >= 4, tables[parts[3]] != nil else { throw ERPRefusal(404, "The entity was not found.") }
     let query = Query(request.target.query())
     let key = parts.count > 4 ? parts[4...].joined(separator: "/") : nil
@@ -190,16 +195,16 @@ public actor ERPServer {
 
   // MARK: Log and faults
 
-  private func note(_ request: HTTPRequest, _ response: HTTPResponse, _ counts: (records: Int, headers: Int)) {
+  private func note(_ request: HTTPRequest, _ response: HTTPResponse, _ counts: (records: Int, headers: Int), bytesIn: Int) {
     logged += 1
     let parts = request.path.split(separator: "/").map(String.init)
     let query = request.query.map { "\($0.name)=\($0.value)" }.joined(separator: "&")
-    let size = response.headers[.contentLength].flatMap(Int.init) ?? 0
+    let size = response.headers[.contentLength].flatMap(Int.init) ?? response.bodyLength
     log.append(
       LogEntry(
         sequence: logged, time: configuration.now(), method: request.method.rawValue, path: request.path, query: query,
         entity: parts.count > 3 ? parts[3] : "", status: response.statusCode.code, records: counts.records, headers: counts.headers,
-        bytes: size))
+        bytes: size, bytesIn: bytesIn))
     if log.count > Self.logLimit { log.removeFirst(log.count - Self.logLimit / 2) }
   }
 

@@ -87,9 +87,12 @@ extension ERPServer {
 
   func render(_ record: ServerRecord, _ entity: String, _ query: Query) -> JSONValue {
     var object: [String: JSONValue] = [
-      "id": .text(record.id), "rowNumber": .number(1), "note": .object(["value": .text("")]), "custom": .object([:]),
-      "_links": .object(["self": .text("/entity/Default/24.200.001/\(entity)/\(record.id)")]),
+      "id": .text(record.id), "rowNumber": .number(1), "note": .object(["value": .text(record.note)]), "custom": .object([:]),
+      "_links": .object([
+        "self": .text("/entity/Default/24.200.001/\(entity)/\(record.id)"), "files:put": .text(Self.fileAddress(entity, record.id)),
+      ]),
     ]
+    if query.expand.contains("files") { object["files"] = .list(record.files.map { Self.render($0, entity, record.id) }) }
     for field in fields(entity) {
       if field.kind == .linked {
         guard query.expand.contains(field.name), let linked = record.linked[field.name] else { continue }
@@ -130,6 +133,7 @@ extension ERPServer {
         if let fault = set(field, content, &record.fields) { refused[field.name] = fault }
       }
     }
+    if let note = object["note"]?.wrapped?.text { record.note = note }
     if entity == "Contact", record.fields["LastName"]?.text?.isEmpty ?? true { refused["LastName"] = "'Last Name' cannot be empty." }
     guard refused.isEmpty else { throw ERPRefusal(422, "Validation failed.", record: refusal(object, refused)) }
     complete(&record, entity, isNew: known == nil)
@@ -224,6 +228,8 @@ extension ERPServer {
     } else if isNew {
       record.key = record.id
     }
+    if isNew, entity == "Email" { completeEmail(&record) }
+    if entity == "Email" { record.fields["RelatedEntityDescription"] = relatedName(record) }
     if entity != "Employee" { record.fields["NoteID"] = .text(record.id) }
     if entity == "Contact" {
       let names = ["FirstName", "MiddleName", "LastName"].compactMap { record.fields[$0]?.text }
