@@ -10,8 +10,8 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
   .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .testTarget(name: name + "Tests", dependencies: [.target(name: name)] + dependencies, swiftSettings: strict)
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+  .testTarget(name: name + "Tests", dependencies: [.target(name: name)] + dependencies, exclude: exclude, swiftSettings: strict)
 }
 
 /// A C library of the system, found by pkg-config.
@@ -69,9 +69,10 @@ let package = Package(
       "Daemon", ["Configuration", "Exchange", "ERP", "SyncEngine", "Mount", "Control", "Store", "Model", "Transport"]),
     // The sandbox: two servers to try policies against. Nothing above imports it.
     module("SandboxSeed"),
-    module("SandboxExchange", ["MIME", "TimeZones", "XMLStream", http]),
-    module("SandboxERP", [http]),
-    module("Sandbox", ["SandboxSeed", "SandboxExchange", "SandboxERP", http, sockets]),
+    module("SandboxStore", [grdb]),
+    module("SandboxExchange", ["MIME", "TimeZones", "XMLStream", "SandboxStore", http]),
+    module("SandboxERP", ["SandboxStore", http]),
+    module("Sandbox", ["SandboxSeed", "SandboxStore", "SandboxExchange", "SandboxERP", http, sockets]),
     .executableTarget(
       name: "concordfs",
       dependencies: ["Daemon", "Sandbox", "SyncEngine", "Configuration", "Control", "Store", "Render", "Model", arguments],
@@ -80,5 +81,8 @@ let package = Package(
     tests("TimeZones"),
     tests("Transport", ["Model"]),
     tests("XMLStream"), tests("MIME"),
+    tests("Model"), tests("Reconcile", ["Model"]), tests("Render", ["Model"], exclude: ["Snapshots"]),
+    .target(name: "FakeTransport", dependencies: ["Model", "Transport"], path: "Tests/FakeTransport", swiftSettings: strict),
+    tests("ERP", ["Model", "Transport", "FakeTransport"]),
   ]
 )

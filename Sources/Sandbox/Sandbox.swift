@@ -4,6 +4,7 @@ import Foundation
 import SandboxERP
 import SandboxExchange
 import SandboxSeed
+import SandboxStore
 
 /// How the sandbox is set up.
 public struct SandboxOptions: Sendable {
@@ -19,9 +20,22 @@ public struct SandboxOptions: Sendable {
   public var privateContacts = 3
   /// Seed of the data.
   public var seed: UInt64 = 1
+  /// File that keeps everything over restarts; nil: memory only.
+  public var store: String?
 
   /// The usual sandbox: three employees, sixty contacts.
   public init() {}
+}
+
+/// What a store's data were made up from: it outlives the options of later starts.
+private struct SeedSize: Codable {
+  var employees: Int
+  var contacts: Int
+  var seed: UInt64
+
+  init(_ options: SandboxOptions) { (employees, contacts, seed) = (options.employees, options.contacts, options.seed) }
+
+  func apply(to options: inout SandboxOptions) { (options.employees, options.contacts, options.seed) = (employees, contacts, seed) }
 }
 
 /// What the sandbox cannot do.
@@ -56,6 +70,10 @@ public final class Sandbox: Sendable {
     guard options.address == "127.0.0.1" || options.address.hasPrefix("127.") else {
       throw SandboxError(description: "the sandbox listens on loopback only, not on \(options.address): use 127.0.0.1")
     }
+    let database = try options.store.map { try SandboxDatabase(path: $0) }
+    var options = options
+    let known = try database?.load("sandbox", as: SeedSize.self).first?.value
+    known?.apply(to: &options)
     self.options = options
     company = Company(seed: options.seed, employees: options.employees, contacts: options.contacts)
     exchange = ExchangeServer(
@@ -66,6 +84,24 @@ public final class Sandbox: Sendable {
       config: HTTPServer.Configuration(
         address: try sockaddr_in.inet(ip4: options.address, port: options.port), timeout: Self.handlerTimeout,
         sharedRequestReplaySize: Self.largestRequest, pool: NoDelayPool(wrapping: HTTPServer.defaultPool()), logger: .disabled))
+    if let database {
+      let hasRecords = try await exchange.restore(from: database)
+      _ = try await erp.restore(from: database)
+      if hasRecords && known == nil {
+        throw SandboxError(description: "\(options.store ?? "") was not filled to its end: remove it, and start again")
+      }
+    }
+    if known == nil { try await fill() }
+    if let database, known == nil {
+      var size = RowChanges()
+      try size.put(SeedSize(options), space: "sandbox", key: "size")
+      try database.save(size)
+    }
+    await addRoutes()
+  }
+
+  /// Makes up the company's data on both sides.
+  private func fill() async throws {
     for person in company.employees {
       await exchange.addMailbox(address: person.email, displayName: person.name, password: Self.mailboxPassword)
       await erp.addEmployee(id: person.id, name: person.name, email: person.email, workgroup: person.workgroup)
@@ -76,7 +112,8 @@ public final class Sandbox: Sendable {
       }
     }
     for contact in company.contacts { await erp.addContact(contact.fields, address: contact.address) }
-    await addRoutes()
+    try await exchange.keep()
+    try await erp.keep()
   }
 
   private func addRoutes() async {

@@ -1,7 +1,7 @@
 import Foundation
 
 /// A record as the server keeps it: fields by contract name, linked records by theirs.
-struct ServerRecord: Sendable {
+struct ServerRecord: Sendable, Codable {
   var id: String
   var key: String
   var fields: [String: JSONValue]

@@ -1,5 +1,6 @@
 public import FlyingFox
 public import Foundation
+import SandboxStore
 
 /// How the ERP server is set up.
 public struct ERPServerConfiguration: Sendable {
@@ -38,10 +39,14 @@ public actor ERPServer {
   var log: [LogEntry] = []
   var faults: [InstalledFault] = []
   private var logged = 0
+  /// Where everything is kept; nil: nowhere.
+  var database: SandboxDatabase?
+  /// What could not be written yet.
+  var unwritten = RowChanges()
 
   /// One entity's records with their indexes.
   struct Table: Sendable {
-    var records: [String: ServerRecord] = [:]
+    var records = Records<ServerRecord>()
     var idsByKey: [String: String] = [:]
     /// Ids in the order of changes; an id's last place counts.
     var changes: [(sequence: Int, modified: Date, id: String)] = []
@@ -97,6 +102,7 @@ public actor ERPServer {
       if fault?.kind == .throttle { throw ERPRefusal(429, "Too many requests.") }
       if fault?.kind == .failure { throw ERPRefusal(503, "Service unavailable.") }
       response = try answer(request, body, emptyList: fault?.kind == .emptyList, &counts)
+      try keep()
     } catch {
       let refusal = error as? ERPRefusal ?? ERPRefusal(500, "\(error)")
       response = Self.json(refusal.status, refusal.body)

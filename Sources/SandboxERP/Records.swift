@@ -1,5 +1,6 @@
 import FlyingFox
 import Foundation
+import SandboxStore
 
 /// The query of a request.
 struct Query: Sendable {

@@ -1,15 +1,16 @@
 import Foundation
+import SandboxStore
 import XMLStream
 
 /// A file attached to an item, as the server keeps it.
-struct ServerAttachment: Sendable {
+struct ServerAttachment: Sendable, Codable {
   var id: String
   var name: String
   var type: String
   var contentID: String?
   var isInline = false
   var isContactPhoto = false
-  var bytes: [UInt8]
+  @Packed var bytes: [UInt8]
   var modified: Date
 }
 

@@ -1,8 +1,9 @@
 import Foundation
+import SandboxStore
 import XMLStream
 
 /// What the server keeps of a calendar item beside its elements.
-struct CalendarState: Sendable {
+struct CalendarState: Sendable, Codable {
   var start: Date
   var end: Date
   var zone: ServerZone
@@ -28,7 +29,7 @@ struct CalendarState: Sendable {
 }
 
 /// What one occurrence has of its own.
-struct SeriesException: Sendable {
+struct SeriesException: Sendable, Codable {
   var start: Date
   var end: Date
   var changeKey: String

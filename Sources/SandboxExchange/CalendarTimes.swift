@@ -9,7 +9,7 @@ struct WallTime: Sendable, Hashable {
 }
 
 /// A time zone as a client named it, with Foundation's rules for it.
-struct ServerZone: Sendable, Hashable {
+struct ServerZone: Sendable, Hashable, Codable {
   let id: String
   let zone: TimeZone
 

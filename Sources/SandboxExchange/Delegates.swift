@@ -1,7 +1,8 @@
+import SandboxStore
 import XMLStream
 
 /// Somebody who may act in another's mailbox, as GetDelegate shows it.
-struct ServerDelegate: Sendable {
+struct ServerDelegate: Sendable, Codable {
   /// Level by distinguished folder: None, Reviewer, Author, Editor or Custom.
   var levels: [String: String] = [:]
   var viewsPrivateItems = false

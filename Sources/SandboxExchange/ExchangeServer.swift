@@ -1,6 +1,6 @@
 public import FlyingFox
 public import Foundation
-import Synchronization
+import SandboxStore
 import XMLStream
 
 /// How the Exchange server is set up.
@@ -28,7 +28,7 @@ public struct ExchangeServerConfiguration: Sendable {
 /// An Exchange server for trying policies: EWS over mailboxes in memory, as ews.md describes real servers.
 public actor ExchangeServer {
   let configuration: ExchangeServerConfiguration
-  var mailboxes: [String: ServerMailbox] = [:]
+  var mailboxes = Records<ServerMailbox>()
   var identities: IdentityMaker
   var change = 0
   /// Sync states of before a restart, or forgotten ones, have another era.
@@ -42,6 +42,10 @@ public actor ExchangeServer {
   var owners: [String: String] = [:]
   /// Which item each attachment's id belongs to.
   var attachmentOwners: [String: String] = [:]
+  /// Where everything is kept; nil: nowhere.
+  var database: SandboxDatabase?
+  /// What could not be written yet.
+  var unwritten = RowChanges()
 
   /// A server without mailboxes but the delegate's.
   public init(configuration: ExchangeServerConfiguration) {
@@ -133,6 +137,11 @@ public actor ExchangeServer {
     } catch {
       status = .internalServerError
       writeFault(Refusal("ErrorInternalServerError", "An internal server error occurred. The operation failed."), &reply)
+    }
+    do { try keep() } catch {
+      status = .internalServerError
+      reply = XMLWriter()
+      writeFault(Refusal("ErrorInternalServerError", "The store cannot be written: \(error)"), &reply)
     }
     if fault?.kind == .unavailable { return HTTPResponse(statusCode: .serviceUnavailable) }
     entry.bytesOut = reply.bytes.count

@@ -1,3 +1,4 @@
+import SandboxStore
 import XMLStream
 
 /// Renaming, moving, emptying and deleting folders.
@@ -114,7 +115,7 @@ extension ExchangeServer {
   private func end(folder id: String, _ mailbox: inout ServerMailbox) {
     guard let folder = mailbox.folders.removeValue(forKey: id) else { return }
     for item in folder.items { mailbox.items[item] = nil }
-    mailbox.deletedFolders.append((change, id))
+    mailbox.deletedFolders.append(DeletedFolder(change: change, folder: id))
   }
 
   func checkName(_ name: String, in parent: String?, except id: String?, _ address: String) throws {

@@ -37,7 +37,7 @@ struct ItemClass: Sendable {
 }
 
 /// An extended property's name, in one form whatever form the request had.
-struct ExtendedName: Sendable, Hashable {
+struct ExtendedName: Sendable, Hashable, Codable {
   var set: String?
   var name: String?
   var number: Int?

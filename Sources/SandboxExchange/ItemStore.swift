@@ -1,4 +1,5 @@
 import Foundation
+import SandboxStore
 import XMLStream
 
 extension ExchangeServer {

@@ -1,8 +1,9 @@
 import Foundation
+import SandboxStore
 import XMLStream
 
 /// An item as the server keeps it.
-struct ServerItem: Sendable {
+struct ServerItem: Sendable, Codable {
   var id: String
   var changeKey: String
   var folder: String
@@ -30,7 +31,7 @@ struct ServerItem: Sendable {
 }
 
 /// A folder as the server keeps it.
-struct ServerFolder: Sendable {
+struct ServerFolder: Sendable, Codable {
   var id: String
   var changeKey: String
   var parent: String?
@@ -42,21 +43,29 @@ struct ServerFolder: Sendable {
   /// Number of its making.
   var arrival = 0
   /// Changes of the folder in order: number and item. The latest number of an item counts.
-  var log: [(change: Int, item: String)] = []
-  var items: Set<String> = []
+  @Derived var log: [(change: Int, item: String)] = []
+  /// How many entries of the log are in the store.
+  var storedLog = 0
+  @Derived var items: Set<String> = []
+}
+
+/// A folder that is gone, by the number of its deletion.
+struct DeletedFolder: Sendable, Codable {
+  var change: Int
+  var folder: String
 }
 
 /// One mailbox.
-struct ServerMailbox: Sendable {
+struct ServerMailbox: Sendable, Codable {
   var address: String
   var name: String
   var password: String
-  var folders: [String: ServerFolder] = [:]
-  var items: [String: ServerItem] = [:]
+  var folders = Records<ServerFolder>()
+  var items = Records<ServerItem>()
   /// User configurations by folder and name: their parts (Dictionary, XmlData, BinaryData) by name.
   var configurations: [String: [String: XMLElement]] = [:]
   /// Deleted folders by the number of their deletion, for the hierarchy.
-  var deletedFolders: [(change: Int, folder: String)] = []
+  var deletedFolders: [DeletedFolder] = []
 
   /// Who else may act here, by address.
   var delegates: [String: ServerDelegate] = [:]
@@ -81,7 +90,7 @@ struct ServerMailbox: Sendable {
 }
 
 /// Makes ids and change keys: opaque, base64, unique, the same for the same seed.
-struct IdentityMaker: Sendable {
+struct IdentityMaker: Sendable, Codable {
   private var state: UInt64
   private var count: UInt64 = 0
 

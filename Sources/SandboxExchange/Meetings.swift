@@ -1,4 +1,5 @@
 import Foundation
+import SandboxStore
 import XMLStream
 
 /// Requests, updates and cancellations of meetings, delivered between the mailboxes of this server. Who has none here gets a line in the outbox.

@@ -1,11 +1,12 @@
 import Foundation
 import MIME
+import SandboxStore
 import XMLStream
 
 /// What only messages have.
-struct MailState: Sendable {
+struct MailState: Sendable, Codable {
   /// The message as it came, byte for byte; nil: it is composed from the properties when somebody asks.
-  var mime: [UInt8]?
+  @Packed var mime: [UInt8]?
   /// Neither sent nor received yet (MSGFLAG_UNSENT of PidTagMessageFlags).
   var isDraft = true
   var received: Date

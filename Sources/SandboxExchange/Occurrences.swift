@@ -1,4 +1,5 @@
 import Foundation
+import SandboxStore
 import XMLStream
 
 /// The id of an occurrence: its master's, and where the pattern has it.

@@ -2,8 +2,8 @@ import Foundation
 import XMLStream
 
 /// The recurrence of a series as Exchange has it: one pattern and one range ([MS-OXWSCDATA] RecurrenceType).
-struct SeriesPattern: Sendable, Hashable {
-  enum Rule: Sendable, Hashable {
+struct SeriesPattern: Sendable, Hashable, Codable {
+  enum Rule: Sendable, Hashable, Codable {
     case daily(interval: Int)
     /// Days 0 Sunday to 6 Saturday; the week begins on `first`.
     case weekly(interval: Int, days: Set<Int>, first: Int)

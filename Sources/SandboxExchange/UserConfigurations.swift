@@ -1,4 +1,5 @@
 import Foundation
+import SandboxStore
 import XMLStream
 
 /// User configurations: the hidden messages in which clients keep settings, as the list of categories (ews.md section 9).

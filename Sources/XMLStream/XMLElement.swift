@@ -1,5 +1,5 @@
 /// One element of a parsed document, with everything below it. Prefixes are resolved; comments and processing instructions are dropped.
-public struct XMLElement: Sendable, Equatable {
+public struct XMLElement: Sendable, Equatable, Codable {
   /// The namespace name (URI); empty when the element is in none.
   public var namespace: String
   /// The local name, without prefix.

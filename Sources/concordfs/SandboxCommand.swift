@@ -12,6 +12,7 @@ struct SandboxCommand: AsyncParsableCommand {
   @Option(help: "People with a mailbox.") var employees = 3
   @Option(help: "Contacts in the ERP.") var contacts = 60
   @Option(help: "Seed: the same seed gives the same data.") var seed: UInt64 = 1
+  @Option(help: "Keep everything in this SQLite file over restarts; a file that is filled already keeps its own data.") var store: String?
   @Option(help: "Write a configuration for concordfs that works as it is, with its secrets beside it.") var writeConfig: String?
 
   func validate() throws {
@@ -25,6 +26,7 @@ struct SandboxCommand: AsyncParsableCommand {
     guard parts.count == 2, let port = UInt16(parts[1]) else { throw ValidationError("--listen takes ADDRESS:PORT, as 127.0.0.1:8025") }
     var options = SandboxOptions()
     (options.address, options.port, options.employees, options.contacts, options.seed) = (parts[0], port, employees, contacts, seed)
+    options.store = store
     let sandbox: Sandbox
     do { sandbox = try await Sandbox(options: options) } catch { throw failed(SyncError(.failed, "\(error)")) }
     let path = writeConfig

@@ -26,14 +26,14 @@ def until(condition, what, seconds=PATIENCE, process=None):
 class Sandbox:
     """One `concordfs sandbox` on a free port of loopback, and the configuration that it wrote."""
 
-    def __init__(self, directory, *options):
+    def __init__(self, directory, *options, listen="127.0.0.1:0"):
         self.directory = pathlib.Path(directory)
         self.config = self.directory / "config.yaml"
         self.store = self.directory / "cache.db"
         self.output = self.directory / "sandbox.log"
         with open(self.output, "wb") as output:
             self.process = subprocess.Popen(
-                [PROGRAM, "sandbox", "--listen", "127.0.0.1:0", "--write-config", str(self.config), *options],
+                [PROGRAM, "sandbox", "--listen", listen, "--write-config", str(self.config), *options],
                 stdout=output, stderr=subprocess.STDOUT)
         until(lambda: b"sandbox: Exchange at" in self.output.read_bytes(), "start of the sandbox", process=self.process)
         text = self.config.read_text()
@@ -41,6 +41,10 @@ class Sandbox:
 
     def close(self):
         self.process.terminate()
+        self.process.wait(PATIENCE)
+
+    def kill(self):
+        self.process.kill()
         self.process.wait(PATIENCE)
 
 
