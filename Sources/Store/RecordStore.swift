@@ -19,7 +19,7 @@ public protocol RecordReader {
   func entity(_ id: EntityID, kind: RecordKind) throws -> StoredEntity?
   func entities(kind: RecordKind, after revision: Int64, limit: Int) throws -> [StoredEntity]
   func entities(kind: RecordKind, email: String) throws -> [StoredEntity]
-  func entityIDs(kind: RecordKind) throws -> Set<EntityID>
+  func entityVersions(kind: RecordKind) throws -> [EntityID: String]
   func lastEntityRevision(kind: RecordKind) throws -> Int64
   func item(_ id: ItemID, kind: RecordKind, mailbox: Mailbox) throws -> StoredItem?
   func items(kind: RecordKind, mailbox: Mailbox, after revision: Int64, limit: Int) throws -> [StoredItem]

@@ -37,11 +37,6 @@ public struct StoreReader {
     try db.rows(Self.entityColumns + "WHERE kind = ? AND email = ? AND deleted = 0 ORDER BY id", [kind.rawValue, email], storedEntity)
   }
 
-  /// Ids of all entities that are not deleted.
-  public func entityIDs(kind: RecordKind) throws -> Set<EntityID> {
-    Set(try db.rows("SELECT id FROM entity WHERE kind = ? AND deleted = 0", [kind.rawValue]) { EntityID(rawValue: $0[0]) })
-  }
-
   /// Versions of all entities that are not deleted.
   public func entityVersions(kind: RecordKind) throws -> [EntityID: String] {
     let pairs: [(EntityID, String)] = try db.rows("SELECT id, version FROM entity WHERE kind = ? AND deleted = 0", [kind.rawValue]) {

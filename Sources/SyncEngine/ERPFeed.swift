@@ -37,21 +37,14 @@ struct ERPFeed: Sendable {
   /// Compares the listing of ids and versions with what is known. A listing that failed throws; absence is confirmed record by record.
   private func sweep(_ kind: RecordKind) async throws(SyncError) -> Int {
     let listed = try await parts.erp.versions(of: kind)
-    let known = try parts.store.read { try $0.entityIDs(kind: kind) }
-    let missing = known.filter { listed[$0] == nil }.sorted()
-    var differing: [EntityID] = []
-    try parts.store.read { reader in
-      for (id, version) in listed {
-        let stored = try reader.entity(id, kind: kind)
-        if stored == nil || stored?.isDeleted == true || stored?.entity.version != version { differing.append(id) }
-      }
-    }
+    let known = try parts.store.read { try $0.entityVersions(kind: kind) }
+    let missing = known.keys.filter { listed[$0] == nil }.sorted()
+    let differing = listed.compactMap { id, version in known[id] == version ? nil : id }.sorted()
     if listed.isEmpty && !known.isEmpty {
       throw SyncError(
         .malformedAnswer, "the ERP lists no \(kind.rawValue) at all though \(known.count) are known: check the rights of the sign-in user",
         retry: .later)
     }
-    differing.sort()
     var fetched = 0
     for batch in differing.inBatches(of: Self.confirmationBatch) {
       let answers = try await parts.erp.entities(batch, kind: kind)

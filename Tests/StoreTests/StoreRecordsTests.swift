@@ -65,7 +65,7 @@ import Testing
     }
     let deleted = try #require(try store.read { try $0.entity(id, kind: .contacts) })
     #expect(deleted.isDeleted && deleted.revision == 3)
-    #expect(try store.read { try $0.entityIDs(kind: .contacts) } == [EntityID(rawValue: "e2")])
+    #expect(try store.read { try $0.entityVersions(kind: .contacts).keys.map(\.rawValue) } == ["e2"])
     #expect(try store.read { try $0.entities(kind: .contacts, email: "a@b.test") }.isEmpty)
     #expect(try store.write { try $0.observe(Samples.entity("e1", email: "a@b.test"), kind: .contacts) })
     #expect(try store.read { try $0.entity(id, kind: .contacts)?.isDeleted } == false)
