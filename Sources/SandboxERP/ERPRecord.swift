@@ -16,7 +16,7 @@ struct ServerRecord: Sendable, Codable {
 }
 
 /// A file attached to a record.
-struct ServerFile: Sendable {
+struct ServerFile: Sendable, Codable {
   var id: String
   var name: String
   var comment: String?

@@ -1,5 +1,6 @@
 import FlyingFox
 public import Foundation
+import SandboxStore
 
 extension ERPServer {
   /// The most bytes of a file that the site takes (File Upload Preferences, SM202550).

@@ -24,6 +24,7 @@ extension ERPServer {
       table.nextKey = state.nextKeys[entity] ?? table.nextKey
       table.records = Records(stored: records)
       table.idsByKey = Dictionary(records.map { ($0.value.key, $0.key) }, uniquingKeysWith: { $1 })
+      for (id, record) in records { for file in record.files { fileOwners[file.id] = (entity, id) } }
       table.changes = records.map { ($0.value.sequence, $0.value.modified, $0.key) }.sorted { $0.0 < $1.0 }
       tables[entity] = table
     }
