@@ -6,6 +6,10 @@ struct ServerRecord: Sendable, Codable {
   var key: String
   var fields: [String: JSONValue]
   var linked: [String: [String: JSONValue]]
+  /// Rows of detail arrays by the array's name.
+  var details: [String: [DetailRow]] = [:]
+  /// Elements of the form outside the contract, `View.Field` by name.
+  var custom: [String: JSONValue] = [:]
   var modified: Date
   /// Place in the order of changes.
   var sequence: Int

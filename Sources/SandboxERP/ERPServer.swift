@@ -43,6 +43,11 @@ public actor ERPServer {
   var database: SandboxDatabase?
   /// What could not be written yet.
   var unwritten = RowChanges()
+  /// The contract of the request that is being answered.
+  var contract = ERPServer.contracts[0]
+
+  /// Versions of the Default endpoint that are served.
+  static let contracts = ["24.200.001", "25.200.001"]
 
   /// One entity's records with their indexes.
   struct Table: Sendable {
@@ -88,7 +93,7 @@ public actor ERPServer {
   /// A server without records.
   public init(configuration: ERPServerConfiguration) {
     self.configuration = configuration
-    for entity in FieldTable.entities.keys where entity != "Address" { tables[entity] = Table() }
+    for entity in FieldTable.entities.keys where !FieldTable.parts.contains(entity) { tables[entity] = Table() }
   }
 
   /// Answers one request whose path begins with `/entity`.
@@ -121,9 +126,10 @@ public actor ERPServer {
     guard parts.first == "entity" else { throw ERPRefusal(404, "Not found.") }
     if parts.count == 1 { return endpoints() }
     if parts.count == 3, parts[1] == "auth" { return try authenticate(parts[2], request, body) }
-    guard parts.count >= 3, parts[1] == "Default", parts[2] == "24.200.001" else {
+    guard parts.count >= 3, parts[1] == "Default", Self.contracts.contains(parts[2]) else {
       throw ERPRefusal(404, "Endpoint [\(parts.dropFirst().prefix(2).joined(separator: "/"))] not found")
     }
+    contract = parts[2]
     try checkSession(request)
     if let answer = try answerFile(request, parts, body) { return answer }
     guard parts.count >= 4, tables[parts[3]] != nil else { throw ERPRefusal(404, "The entity was not found.") }
@@ -139,6 +145,9 @@ public actor ERPServer {
     case (.GET, let key?):
       counts.records = 1
       return Self.json(200, render(try find(parts[3], key), parts[3], query))
+    case (.POST, let action?):
+      try perform(action, parts[3], body)
+      return HTTPResponse(statusCode: .noContent)
     case (.PUT, nil): return Self.json(200, try put(parts[3], body, request, query))
     case (.DELETE, let key?):
       try delete(parts[3], key)
@@ -154,9 +163,10 @@ public actor ERPServer {
       200,
       .object([
         "version": .object(["acumaticaBuildVersion": .text("24.200.0100"), "databaseVersion": .text("24.200.0100")]),
-        "endpoints": .list([
-          .object(["name": .text("Default"), "version": .text("24.200.001"), "href": .text("/entity/Default/24.200.001/")])
-        ]),
+        "endpoints": .list(
+          Self.contracts.map {
+            .object(["name": .text("Default"), "version": .text($0), "href": .text("/entity/Default/\($0)/")])
+          }),
       ]))
   }
 

@@ -96,7 +96,7 @@ enum FieldTable {
       ContractField("RelatedEntityDescription", .text, isReadOnly: true),
       ContractField("RelatedEntityNoteID", .guid),
       ContractField("RelatedEntityType", .text),
-      ContractField("Reminder", .linked),
+      ContractField("Reminder", .linked, part: "ReminderDetail"),
       ContractField("StartDate", .time),
       ContractField(
         "Status", .text,
@@ -106,12 +106,14 @@ enum FieldTable {
     ],
     "Event": [
       ContractField("AllDay", .flag),
+      ContractField("Attendees", .details, part: "EventAttendee"),
       ContractField("Body", .text),
       ContractField("Category", .text),
       ContractField("CreatedByID", .text, isReadOnly: true),
       ContractField("CreatedDateTime", .time, isReadOnly: true),
-      ContractField("EndDate", .time),
-      ContractField("EndTime", .time),
+      ContractField("EndDate", .time, until25: true),
+      ContractField("EndTime", .time, column: "EndDate", until25: true),
+      ContractField("EndDateTime", .time, column: "EndDate", since25: true),
       ContractField("Internal", .flag),
       ContractField("LastModifiedDateTime", .time, isReadOnly: true),
       ContractField("Location", .text, limit: 255),
@@ -119,12 +121,14 @@ enum FieldTable {
       ContractField("Priority", .text, choices: ["Low", "Normal", "High"]),
       ContractField("RelatedEntityDescription", .text, isReadOnly: true),
       ContractField("RelatedEntityNoteID", .guid),
+      ContractField("RelatedActivities", .details, part: "ActivityDetail"),
       ContractField("RelatedEntityType", .text),
-      ContractField("Reminder", .linked),
+      ContractField("Reminder", .linked, part: "ReminderDetail"),
       ContractField("ShowAs", .text, choices: ["Free", "Tentative", "Busy", "Out of Office"]),
       ContractField("StartDate", .time),
       ContractField("Status", .text, choices: ["Open", "Completed", "Canceled"]),
       ContractField("Summary", .text, limit: 998),
+      ContractField("TimeActivity", .linked, part: "EventTimeActivity"),
     ],
     "Email": [
       ContractField("Bcc", .text, limit: 3000),
@@ -172,6 +176,30 @@ enum FieldTable {
       ContractField("Type", .text, limit: 5),
       ContractField("Workgroup", .text),
     ],
+    "ReminderDetail": [
+      ContractField("IsActive", .flag),
+      ContractField("RemindAtDate", .time, until25: true),
+      ContractField("RemindAtTime", .time, column: "RemindAtDate", until25: true),
+      ContractField("RemindAtDateTime", .time, column: "RemindAtDate", since25: true),
+    ],
+    "EventAttendee": [
+      ContractField("Comment", .text, limit: 255),
+      ContractField("Email", .text, limit: 255),
+      ContractField("EventNoteID", .guid, isReadOnly: true),
+      ContractField(
+        "InvitationStatus", .text, choices: ["Not Invited", "Invited", "Accepted", "Declined", "Rescheduled", "Canceled"]),
+      ContractField("Key", .text, isReadOnly: true),
+      ContractField("Name", .text, limit: 255),
+      ContractField("NameAttendeeName", .text, isReadOnly: true),
+      ContractField("Type", .number),
+    ],
+    "EventTimeActivity": [
+      ContractField("BillableOvertime", .text),
+      ContractField("BillableTime", .text),
+      ContractField("Overtime", .text),
+      ContractField("TimeSpent", .text),
+    ],
+    "ActivityDetail": [],
     "Address": [
       ContractField("AddressLine1", .text),
       ContractField("AddressLine2", .text),
@@ -184,18 +212,41 @@ enum FieldTable {
   ]
 }
 
+extension FieldTable {
+  /// Contracts of linked records and detail rows: they have no address of their own.
+  static let parts: Set<String> = Set(entities.values.joined().compactMap(\.part))
+
+  /// Elements of forms that the contract leaves out and `$custom` reaches, by entity or detail: `View.Field` with its type.
+  static let custom: [String: [String: ContractField.Kind]] = [
+    "Event": ["Events.OwnerID": .text, "Events.TimeZone": .text],
+    "EventAttendee": ["Attendees.IsOptional": .flag, "Attendees.ContactID": .number],
+  ]
+}
+
 /// One field of an entity.
 struct ContractField: Sendable {
-  enum Kind: Sendable { case text, flag, number, time, guid, linked }
+  enum Kind: Sendable { case text, flag, number, time, guid, linked, details }
 
   let name: String
   let kind: Kind
   let limit: Int?
   let choices: [String]
   let isReadOnly: Bool
+  /// The contract of a linked record or of detail rows.
+  let part: String?
+  /// Where the value is kept: two names may stand for one column.
+  let column: String
+  /// Contracts that have the field: those before 25.200, those from it on.
+  let (isInOld, isInNew): (Bool, Bool)
 
-  init(_ name: String, _ kind: Kind, limit: Int? = nil, choices: [String] = [], isReadOnly: Bool = false) {
+  init(
+    _ name: String, _ kind: Kind, limit: Int? = nil, choices: [String] = [], isReadOnly: Bool = false, part: String? = nil,
+    column: String? = nil, until25: Bool = false, since25: Bool = false
+  ) {
     self.name = name
+    self.part = part ?? (kind == .linked ? name : nil)
+    self.column = column ?? name
+    (isInOld, isInNew) = (!since25, !until25)
     self.kind = kind
     self.limit = limit
     self.choices = choices

@@ -7,6 +7,7 @@ struct Query: Sendable {
   var filter: String?
   var select: Set<String>?
   var expand: Set<String> = []
+  var custom: [String] = []
   var top = Int.max
   var skip = 0
 
@@ -21,6 +22,7 @@ struct Query: Sendable {
       case "$filter": filter = value
       case "$select": select = Set(value.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) })
       case "$expand": expand = Set(value.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) })
+      case "$custom": custom = value.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
       case "$top": top = Int(value) ?? .max
       case "$skip": skip = Int(value) ?? 0
       default: break
@@ -35,7 +37,11 @@ struct Query: Sendable {
 extension ERPServer {
   private static let keyNames = ["Contact": "ContactID", "Employee": "EmployeeID"]
 
-  func fields(_ entity: String) -> [ContractField] { FieldTable.entities[entity] ?? [] }
+  /// The fields of an entity in the contract of the request.
+  func fields(_ entity: String) -> [ContractField] {
+    let isNew = contract >= "25"
+    return (FieldTable.entities[entity] ?? []).filter { isNew ? $0.isInNew : $0.isInOld }
+  }
 
   // MARK: Reading
 
@@ -65,7 +71,8 @@ extension ERPServer {
           guard known.contains(parts[0]) || parts[0] == "id" else { throw ERPRefusal(400, "The field '\(path)' is not known.") }
           if parts[0] == "id" { return .text(record.id) }
           if parts.count == 2 { return record.linked[parts[0]]?[parts[1]] }
-          return record.fields[path]
+          let column = fields(entity).first { $0.name == path }?.column ?? path
+          return record.fields[column]
         }
       }
     }
@@ -88,30 +95,41 @@ extension ERPServer {
 
   func render(_ record: ServerRecord, _ entity: String, _ query: Query) -> JSONValue {
     var object: [String: JSONValue] = [
-      "id": .text(record.id), "rowNumber": .number(1), "note": .object(["value": .text(record.note)]), "custom": .object([:]),
+      "id": .text(record.id), "rowNumber": .number(1), "note": .object(["value": .text(record.note)]),
+      "custom": Self.customValues(record.custom, entity, query.custom.filter { !$0.contains("/") }),
       "_links": .object([
-        "self": .text("/entity/Default/24.200.001/\(entity)/\(record.id)"), "files:put": .text(Self.fileAddress(entity, record.id)),
+        "self": .text("/entity/Default/\(contract)/\(entity)/\(record.id)"), "files:put": .text(Self.fileAddress(entity, record.id)),
       ]),
     ]
     if query.expand.contains("files") { object["files"] = .list(record.files.map { Self.render($0, entity, record.id) }) }
     for field in fields(entity) {
       if field.kind == .linked {
         guard query.expand.contains(field.name), let linked = record.linked[field.name] else { continue }
-        let wanted = query.select.map { $0.filter { $0.hasPrefix(field.name + "/") } } ?? []
-        var inner: [String: JSONValue] = ["id": .text(record.id), "rowNumber": .number(1)]
-        for (name, value) in linked where wanted.isEmpty || wanted.contains("\(field.name)/\(name)") { inner[name] = Self.wrap(value) }
-        object[field.name] = .object(inner)
+        object[field.name] = renderLinked(linked, field, record, query)
+      } else if field.kind == .details {
+        if query.expand.contains(field.name) { object[field.name] = renderDetails(field, record, query) }
       } else if query.select?.contains(field.name) ?? true {
-        object[field.name] = record.fields[field.name].map(Self.wrap) ?? .object([:])
+        object[field.name] = record.fields[field.column].map(Self.wrap) ?? .object([:])
       }
     }
     return .object(object)
   }
 
-  private static func wrap(_ value: JSONValue) -> JSONValue { value == .null ? .object([:]) : .object(["value": value]) }
+  private func renderLinked(_ linked: [String: JSONValue], _ field: ContractField, _ record: ServerRecord, _ query: Query) -> JSONValue {
+    let wanted = query.select.map { $0.filter { $0.hasPrefix(field.name + "/") } } ?? []
+    var inner: [String: JSONValue] = ["id": .text(record.id), "rowNumber": .number(1)]
+    let known = fields(field.part ?? field.name)
+    let names = known.isEmpty ? linked.keys.map { ($0, $0) } : known.map { ($0.name, $0.column) }
+    for (name, column) in names where wanted.isEmpty || wanted.contains("\(field.name)/\(name)") {
+      inner[name] = linked[column].map(Self.wrap) ?? .object([:])
+    }
+    return .object(inner)
+  }
+
+  static func wrap(_ value: JSONValue) -> JSONValue { value == .null ? .object([:]) : .object(["value": value]) }
 
   func schema(_ entity: String) -> JSONValue {
-    .object(Dictionary(uniqueKeysWithValues: fields(entity).filter { $0.kind != .linked }.map { ($0.name, JSONValue.object([:])) }))
+    .object(Dictionary(uniqueKeysWithValues: fields(entity).filter { $0.part == nil }.map { ($0.name, JSONValue.object([:])) }))
   }
 
   // MARK: Writing
@@ -129,20 +147,27 @@ extension ERPServer {
     for field in fields(entity) {
       guard let value = object[field.name] else { continue }
       if field.kind == .linked {
-        try setLinked(field.name, value, &record, &refused)
+        try setLinked(field, value, &record, &refused)
+      } else if field.kind == .details {
+        setDetails(field, value, &record, &refused)
       } else if !field.isReadOnly, case .object(let wrapper) = value, let content = wrapper["value"] {
-        if let fault = set(field, content, &record.fields) { refused[field.name] = fault }
+        if let fault = set(field, content, &record.fields, partner: object["EndDate"]?.wrapped) { refused[field.name] = fault }
       }
     }
     if let note = object["note"]?.wrapped?.text { record.note = note }
+    setCustom(object["custom"], entity, &record.custom, &refused)
+    if entity == "Event" { checkEvent(&record, &refused) }
     if entity == "Contact", record.fields["LastName"]?.text?.isEmpty ?? true { refused["LastName"] = "'Last Name' cannot be empty." }
     guard refused.isEmpty else { throw ERPRefusal(422, "Validation failed.", record: refusal(object, refused)) }
     complete(&record, entity, isNew: known == nil)
     store(&record, entity)
-    return render(record, entity, query)
+    // As on real sites: details that were just written are not in the answer yet.
+    var answer = record
+    for field in fields(entity) where field.kind == .details && object[field.name] != nil { answer.details[field.name] = [] }
+    return render(answer, entity, query)
   }
 
-  private func existing(_ entity: String, _ object: [String: JSONValue]) throws -> ServerRecord? {
+  func existing(_ entity: String, _ object: [String: JSONValue]) throws -> ServerRecord? {
     if let id = object["id"]?.text { return try find(entity, id) }
     let keyName = Self.keyNames[entity] ?? "NoteID"
     if let key = object[keyName]?.wrapped?.text { return try find(entity, key) }
@@ -150,9 +175,9 @@ extension ERPServer {
   }
 
   /// Sets a field; returns why it is refused.
-  private func set(_ field: ContractField, _ value: JSONValue, _ fields: inout [String: JSONValue]) -> String? {
+  func set(_ field: ContractField, _ value: JSONValue, _ fields: inout [String: JSONValue], partner: JSONValue? = nil) -> String? {
     if value == .null || value == .text("") {
-      fields[field.name] = nil
+      fields[field.column] = nil
       return nil
     }
     switch field.kind {
@@ -160,34 +185,37 @@ extension ERPServer {
       guard let text = value.text else { return "The value is not a text." }
       if let limit = field.limit, text.utf16.count > limit { return "The value is longer than \(limit) characters." }
       if !field.choices.isEmpty && !field.choices.contains(text) { return "'\(text)' is not in the list of values." }
-      fields[field.name] = .text(text.trimmingCharacters(in: .whitespaces))
+      fields[field.column] = .text(text.trimmingCharacters(in: .whitespaces))
     case .flag:
       guard case .flag = value else { return "The value is not a Boolean." }
-      fields[field.name] = value
+      fields[field.column] = value
     case .number:
       guard let number = value.text.flatMap(Double.init) else { return "The value is not a number." }
-      fields[field.name] = .number(number)
+      fields[field.column] = .number(number)
     case .time:
       guard let date = value.text.flatMap(Clock.date) else { return "The value is not a date." }
-      fields[field.name] = .text(Clock.text(date))
+      fields[field.column] = .text(Clock.text(field.column == field.name ? date : Self.timeOfDay(date, on: partner, fields[field.column])))
     case .guid:
       guard let id = value.text.flatMap(UUID.init(uuidString:)) else { return "The value is not a GUID." }
-      fields[field.name] = .text(id.uuidString.lowercased())
-    case .linked: break
+      fields[field.column] = .text(id.uuidString.lowercased())
+    case .linked, .details: break
     }
     return nil
   }
 
-  private func setLinked(_ name: String, _ value: JSONValue, _ record: inout ServerRecord, _ refused: inout [String: String]) throws {
-    guard name == "Address", case .object(let object) = value else { return }
+  private func setLinked(
+    _ part: ContractField, _ value: JSONValue, _ record: inout ServerRecord, _ refused: inout [String: String]
+  ) throws {
+    let name = part.name
+    guard name != "ContactInfo", name != "EmployeeSettings", case .object(let object) = value else { return }
     var linked = record.linked[name] ?? [:]
-    for field in fields("Address") where field.kind != .linked {
+    for field in fields(part.part ?? name) where field.part == nil {
       guard case .object(let wrapper)? = object[field.name], let content = wrapper["value"] else { continue }
       if field.name == "Country", let code = content.text, !code.isEmpty, code.count != 2 {
         refused["Address/Country"] = "'\(code)' cannot be found in the system."
         continue
       }
-      if let fault = set(field, content, &linked) { refused["Address/\(field.name)"] = fault }
+      if let fault = set(field, content, &linked, partner: object["RemindAtDate"]?.wrapped) { refused["\(name)/\(field.name)"] = fault }
     }
     record.linked[name] = linked
   }
@@ -207,13 +235,13 @@ extension ERPServer {
     return .object(answer)
   }
 
-  private func newRecord(_ entity: String) -> ServerRecord {
+  func newRecord(_ entity: String) -> ServerRecord {
     ServerRecord(
       id: UUID().uuidString.lowercased(), key: "", fields: [:], linked: [:], modified: Date(timeIntervalSince1970: 0), sequence: 0)
   }
 
   /// What the ERP fills in by itself.
-  private func complete(_ record: inout ServerRecord, _ entity: String, isNew: Bool) {
+  func complete(_ record: inout ServerRecord, _ entity: String, isNew: Bool) {
     let table = tables[entity]
     if isNew, entity == "Contact" {
       record.key = String(table?.nextKey ?? 0)
@@ -231,6 +259,7 @@ extension ERPServer {
     }
     if isNew, entity == "Email" { completeEmail(&record) }
     if entity == "Email" { record.fields["RelatedEntityDescription"] = relatedName(record) }
+    if isNew, entity == "Event" { completeEvent(&record) }
     if entity != "Employee" { record.fields["NoteID"] = .text(record.id) }
     if entity == "Contact" {
       let names = ["FirstName", "MiddleName", "LastName"].compactMap { record.fields[$0]?.text }
@@ -246,6 +275,7 @@ extension ERPServer {
     lastTime = Date(timeIntervalSince1970: milliseconds / 1000)
     record.modified = lastTime
     record.sequence = sequence
+    renumberDetails(&record)
     record.fields["LastModifiedDateTime"] = .text(Clock.text(lastTime))
     tables[entity]?.records[record.id] = record
     tables[entity]?.idsByKey[record.key] = record.id

@@ -62,3 +62,10 @@ class Control:
 
     def quiet(self):
         requests.delete(f"{self.base}/sandbox/exchange/traffic").raise_for_status()
+
+    def outbox(self):
+        """What was sent: kind, recipient, subject."""
+        return [(sent["kind"], sent["to"], sent["subject"]) for sent in requests.get(f"{self.base}/sandbox/exchange/outbox").json()]
+
+    def empty_outbox(self):
+        requests.delete(f"{self.base}/sandbox/exchange/outbox").raise_for_status()
