@@ -84,5 +84,6 @@ let package = Package(
     tests("Model"), tests("Reconcile", ["Model"]), tests("Render", ["Model"], exclude: ["Snapshots"]),
     .target(name: "FakeTransport", dependencies: ["Model", "Transport"], path: "Tests/FakeTransport", swiftSettings: strict),
     tests("ERP", ["Model", "Transport", "FakeTransport"]),
+    tests("Exchange", ["Model", "Transport", "XMLStream", "FakeTransport"]),
   ]
 )

@@ -28,12 +28,16 @@ actor AccountGate {
     do throws(SyncError) {
       return try await request()
     } catch {
-      if case .afterBackOff(let milliseconds) = error.retry {
-        let end = surroundings.now().advanced(milliseconds: milliseconds)
-        pauseEnds = max(pauseEnds ?? end, end)
-      }
+      pause(for: error)
       throw error
     }
+  }
+
+  /// Lets no request go before the time that an error names.
+  func pause(for error: SyncError) {
+    guard case .afterBackOff(let milliseconds) = error.retry else { return }
+    let end = surroundings.now().advanced(milliseconds: milliseconds)
+    pauseEnds = max(pauseEnds ?? end, end)
   }
 
   private func enter() async {

@@ -70,6 +70,8 @@ public final class EWSClient: ExchangePort {
         guard expected.map({ $0 == messages.count }) ?? true else {
           throw SyncError(.malformedAnswer, "Exchange answered \(messages.count) of \(expected ?? 0) objects (\(what))")
         }
+        // A busy server may say so in an object's answer only.
+        for error in messages.compactMap({ EWSErrors.error(for: $0, what) }) { await gate.pause(for: error) }
         return messages
       } catch {
         let isLast = version + 1 >= Self.versions.count

@@ -67,7 +67,7 @@ enum EWSErrors {
     case "ErrorTooManyObjectsOpened", "ErrorInternalServerTransientError", "ErrorInsufficientResources", "ErrorADUnavailable",
       "ErrorADOperation",
       "ErrorMailboxFailover", "ErrorConnectionFailed", "ErrorNotEnoughMemory", "ErrorMailboxStoreUnavailable", "ErrorMailboxMoveInProgress",
-      "ErrorCrossSiteRequest", "ErrorNoRespondingCASInDestinationSite":
+      "ErrorCrossSiteRequest", "ErrorProxyRequestNotAllowed", "ErrorNoRespondingCASInDestinationSite":
       return made(.transient, "Exchange is not available for now")
     case "ErrorTimeoutExpired": return made(.timedOut, "Exchange took too long")
     case "ErrorBatchProcessingStopped": return made(.notProcessed, "Exchange ended the batch before this record")
@@ -100,7 +100,8 @@ enum EWSErrors {
     let aboutTheRecord = [
       "ErrorInvalidProperty", "ErrorInvalidValue", "ErrorInvalidExtended", "ErrorInvalidContact", "ErrorInvalidRecipients", "ErrorCalendar",
       "ErrorUpdateProperty", "ErrorIncorrectUpdate", "ErrorItemSave", "ErrorPropertyUpdate", "ErrorObjectType", "ErrorCannotCreate",
-      "ErrorCorrupt", "ErrorItemCorrupt", "ErrorInvalidPercent", "ErrorInvalidComplete",
+      "ErrorCorrupt", "ErrorItemCorrupt", "ErrorMimeContent", "ErrorContentConversion", "ErrorItemPropertyRequest", "ErrorInvalidPercent",
+      "ErrorInvalidComplete",
     ]
     if aboutTheRecord.contains(where: code.hasPrefix) { return made(.invalidRecord, "Exchange refuses a value of the record") }
     return made(.failed, "Exchange failed")
