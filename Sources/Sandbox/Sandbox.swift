@@ -122,6 +122,7 @@ public final class Sandbox: Sendable {
       let path = request.path.lowercased()
       if path == "/ews/exchange.asmx" { return await exchange.handle(request) }
       if path == "/entity" || path.hasPrefix("/entity/") { return await erp.handle(request) }
+      if path.hasPrefix("/t/") { return await erp.handleInquiries(request) }
       if path.hasPrefix("/sandbox/") { return await Self.control(request, exchange, erp) }
       return HTTPResponse(statusCode: .notFound)
     }
@@ -144,6 +145,8 @@ public final class Sandbox: Sendable {
       case (.DELETE, "/sandbox/exchange/outbox"): await exchange.clearOutbox()
       case (.GET, "/sandbox/erp/log"): return json(await erp.requestLogJSON())
       case (.DELETE, "/sandbox/erp/log"): await erp.clearLog()
+      case (.POST, "/sandbox/erp/traffic"): await erp.writeTraffic(to: String(decoding: body, as: UTF8.self))
+      case (.DELETE, "/sandbox/erp/traffic"): await erp.writeTraffic(to: nil)
       case (.POST, "/sandbox/erp/fault"): try await erp.installFault(json: body)
       default: return HTTPResponse(statusCode: .notFound)
       }

@@ -34,12 +34,15 @@ struct ERPRefusal: Error, Sendable {
   var exceptionType: String?
   /// A 422's record with its refused fields.
   var record: JSONValue?
+  /// Value of the header Retry-After.
+  var retryAfter: String?
 
-  init(_ status: Int, _ message: String, exceptionType: String? = nil, record: JSONValue? = nil) {
+  init(_ status: Int, _ message: String, exceptionType: String? = nil, record: JSONValue? = nil, retryAfter: String? = nil) {
     self.status = status
     self.message = message
     self.exceptionType = exceptionType
     self.record = record
+    self.retryAfter = retryAfter
   }
 
   static let noEntity = ERPRefusal(

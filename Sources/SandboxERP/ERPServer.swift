@@ -38,6 +38,12 @@ public actor ERPServer {
   var lastTime = Date(timeIntervalSince1970: 0)
   var log: [LogEntry] = []
   var faults: [InstalledFault] = []
+  /// Actions under way: how many more times the client is told to wait.
+  var operations: [String: Int] = [:]
+  /// Until when the server told its clients to wait; who comes earlier is noted so in the log.
+  var busyUntil = Date(timeIntervalSince1970: 0)
+  /// Where bodies are written, when somebody asked for them.
+  var trafficDirectory: String?
   private var logged = 0
   /// Where everything is kept; nil: nowhere.
   var database: SandboxDatabase?
@@ -48,6 +54,9 @@ public actor ERPServer {
 
   /// Versions of the Default endpoint that are served.
   static let contracts = ["24.200.001", "25.200.001"]
+
+  /// The endpoint's address.
+  static let root = "/entity/Default/24.200.001"
 
   /// One entity's records with their indexes.
   struct Table: Sendable {
@@ -74,6 +83,8 @@ public actor ERPServer {
     var bytes: Int
     /// Bytes of the request's body.
     var bytesIn: Int
+    /// Whether it came although the server had told its clients to wait longer.
+    var isEarly: Bool
   }
 
   /// A fault that the server was told to show.
@@ -83,6 +94,8 @@ public actor ERPServer {
     var method: String?
     var count = 1
     var milliseconds: Int?
+    /// Whether a throttled answer names its end as a date instead of seconds.
+    var asDate: Bool?
   }
 
   /// Requests kept in the log at most.
@@ -101,22 +114,40 @@ public actor ERPServer {
     let body = (try? await request.bodyData) ?? Data()
     var counts = (records: 0, headers: 0)
     var response: HTTPResponse
+    let isEarly = configuration.now() < busyUntil
     let fault = takeFault(request)
     if let fault, fault.kind == .delay { try? await Task.sleep(for: .milliseconds(fault.milliseconds ?? 0)) }
     do {
-      if fault?.kind == .throttle { throw ERPRefusal(429, "Too many requests.") }
+      if let fault, fault.kind == .throttle {
+        throw ERPRefusal(429, "Too many requests.", retryAfter: throttle(milliseconds: fault.milliseconds, asDate: fault.asDate ?? false))
+      }
       if fault?.kind == .failure { throw ERPRefusal(503, "Service unavailable.") }
       response = try answer(request, body, emptyList: fault?.kind == .emptyList, &counts)
       try keep()
     } catch {
       let refusal = error as? ERPRefusal ?? ERPRefusal(500, "\(error)")
       response = Self.json(refusal.status, refusal.body)
+      if let retryAfter = refusal.retryAfter { response.headers[HTTPHeader("Retry-After")] = retryAfter }
     }
     if fault?.kind == .dropAnswer {
       response = HTTPResponse(statusCode: .badGateway, headers: HTTPHeaders([HTTPHeader("Connection"): "close"]))
     }
-    note(request, response, counts, bytesIn: body.count)
+    await note(request, body, response, counts, isEarly: isEarly)
     return response
+  }
+
+  /// Begins a pause for all clients; the value of Retry-After, nil when the fault names no time.
+  private func throttle(milliseconds: Int?, asDate: Bool) -> String? {
+    guard let milliseconds else { return nil }
+    // Retry-After counts whole seconds (RFC 9110, section 10.2.3).
+    let seconds = (milliseconds + 999) / 1000
+    busyUntil = configuration.now().addingTimeInterval(Double(seconds))
+    guard asDate else { return String(seconds) }
+    busyUntil = Date(timeIntervalSince1970: busyUntil.timeIntervalSince1970.rounded(.down))
+    return busyUntil.formatted(
+      .verbatim(
+        "\(weekday: .abbreviated), \(day: .twoDigits) \(month: .abbreviated) \(year: .defaultDigits) \(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased)):\(minute: .twoDigits):\(second: .twoDigits) GMT",
+        locale: Locale(identifier: "en_US_POSIX"), timeZone: .gmt, calendar: Calendar(identifier: .gregorian)))
   }
 
   private func answer(_ request: HTTPRequest, _ body: Data, emptyList: Bool, _ counts: inout (records: Int, headers: Int)) throws
@@ -132,6 +163,9 @@ public actor ERPServer {
     contract = parts[2]
     try checkSession(request)
     if let answer = try answerFile(request, parts, body) { return answer }
+    if request.method == .GET, parts.count == 4, parts[3] == "swagger.json" {
+      return Self.json(200, Swagger(endpoint: "\(parts[1])/\(parts[2])", fields: fields).document)
+    }
     guard parts.count >= 4, tables[parts[3]] != nil else { throw ERPRefusal(404, "The entity was not found.") }
     let query = Query(request.target.query())
     let key = parts.count > 4 ? parts[4...].joined(separator: "/") : nil
@@ -141,13 +175,12 @@ public actor ERPServer {
       let found = try list(parts[3], query)
       if query.isHeaderOnly { counts.headers = found.count } else { counts.records = found.count }
       return Self.json(200, .list(found))
+    case (.GET, let path?) where parts.count == 7 && parts[5] == "status" && !path.isEmpty: return try actionStatus(parts[6])
+    case (.POST, let action?): return try act(parts[3], action, body)
     case (.GET, "$adHocSchema"?): return Self.json(200, schema(parts[3]))
     case (.GET, let key?):
       counts.records = 1
       return Self.json(200, render(try find(parts[3], key), parts[3], query))
-    case (.POST, let action?):
-      try perform(action, parts[3], body)
-      return HTTPResponse(statusCode: .noContent)
     case (.PUT, nil): return Self.json(200, try put(parts[3], body, request, query))
     case (.DELETE, let key?):
       try delete(parts[3], key)
@@ -211,7 +244,9 @@ public actor ERPServer {
 
   // MARK: Log and faults
 
-  private func note(_ request: HTTPRequest, _ response: HTTPResponse, _ counts: (records: Int, headers: Int), bytesIn: Int) {
+  private func note(
+    _ request: HTTPRequest, _ body: Data, _ response: HTTPResponse, _ counts: (records: Int, headers: Int), isEarly: Bool
+  ) async {
     logged += 1
     let parts = request.path.split(separator: "/").map(String.init)
     let query = request.query.map { "\($0.name)=\($0.value)" }.joined(separator: "&")
@@ -220,9 +255,28 @@ public actor ERPServer {
       LogEntry(
         sequence: logged, time: configuration.now(), method: request.method.rawValue, path: request.path, query: query,
         entity: parts.count > 3 ? parts[3] : "", status: response.statusCode.code, records: counts.records, headers: counts.headers,
-        bytes: size, bytesIn: bytesIn))
+        bytes: size, bytesIn: body.count, isEarly: isEarly))
     if log.count > Self.logLimit { log.removeFirst(log.count - Self.logLimit / 2) }
+    guard let directory = trafficDirectory, !request.path.contains("/auth/") else { return }
+    let exchange = RecordedExchange(
+      method: request.method.rawValue, path: request.path, query: query, request: String(decoding: body, as: UTF8.self),
+      status: response.statusCode.code, reply: String(decoding: (try? await response.bodyData) ?? Data(), as: UTF8.self))
+    let name = String(format: "%06d-%@", logged, request.method.rawValue)
+    try? JSONEncoder().encode(exchange).write(to: URL(fileURLWithPath: "\(directory)/\(name).json"))
   }
+
+  /// A request with its answer, as it is recorded. Sign-ins are not.
+  private struct RecordedExchange: Codable {
+    var method: String
+    var path: String
+    var query: String
+    var request: String
+    var status: Int
+    var reply: String
+  }
+
+  /// From now on requests and answers are written into a directory; nil: no longer.
+  public func writeTraffic(to directory: String?) { trafficDirectory = directory }
 
   private func takeFault(_ request: HTTPRequest) -> InstalledFault? {
     guard let index = faults.firstIndex(where: { $0.method == nil || $0.method == request.method.rawValue }),
@@ -243,7 +297,7 @@ public actor ERPServer {
   /// The requests of late as JSON.
   public func requestLogJSON() -> Data {
     let encoder = JSONEncoder()
-    encoder.dateEncodingStrategy = .iso8601
+    encoder.dateEncodingStrategy = .millisecondsSince1970
     return (try? encoder.encode(log)) ?? Data("[]".utf8)
   }
 

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What is particular to events, and the actions of forms.
+/// What is particular to events.
 extension ERPServer {
   /// The time of one value on the day of another: two names of one column stand for its date and its time.
   static func timeOfDay(_ time: Date, on sent: JSONValue?, _ kept: JSONValue?) -> Date {
@@ -43,33 +43,6 @@ extension ERPServer {
         record.details["Attendees"]?[index].fields["InvitationStatus"] = .text("Not Invited")
       }
     }
-  }
-
-  // MARK: Actions
-
-  private static let statusActions: [String: [String: (from: Set<String>, to: String)]] = [
-    "Event": ["CompleteEvent": (["Open"], "Completed"), "CancelActivityEvent": (["Open"], "Canceled")]
-  ]
-
-  /// An action of a form on the record that the body names.
-  func perform(_ action: String, _ entity: String, _ body: Data) throws {
-    guard let sent = try? JSONDecoder().decode(JSONValue.self, from: body), case .object(let object)? = sent["entity"] else {
-      throw ERPRefusal(400, "The request is invalid.")
-    }
-    guard var record = try existing(entity, object) else { throw ERPRefusal.noEntity }
-    if let change = Self.statusActions[entity]?[action] {
-      guard change.from.contains(record.fields["Status"]?.text ?? "") else {
-        throw ERPRefusal(422, "The action \(action) is not available in the status \(record.fields["Status"]?.text ?? "").")
-      }
-      record.fields["Status"] = .text(change.to)
-    } else if entity == "Event", action == "InviteAllEvent" {
-      for index in record.details["Attendees"]?.indices ?? 0..<0 {
-        record.details["Attendees"]?[index].fields["InvitationStatus"] = .text("Invited")
-      }
-    } else {
-      throw ERPRefusal(404, "The action \(action) was not found.")
-    }
-    store(&record, entity)
   }
 
   /// Adds an event as if it had been entered by hand.

@@ -13,16 +13,16 @@ extension ERPServer {
 
   /// Where a file of the record is put: the address ends with the file's name.
   static func fileAddress(_ entity: String, _ record: String) -> String {
-    "/entity/Default/24.200.001/files/\(graphs[entity] ?? "PX.Objects.\(entity)/\(entity)")/\(record)/{filename}"
+    "\(root)/files/\(graphs[entity] ?? "PX.Objects.\(entity)/\(entity)")/\(record)/{filename}"
   }
 
   static func render(_ file: ServerFile, _ entity: String, _ record: String) -> JSONValue {
     // The name comes back with the form's name and the record's key before it.
     var object: [String: JSONValue] = [
       "id": .text(file.id), "filename": .text("\(entity) (\(record))\\\(file.name)"),
-      "href": .text("/entity/Default/24.200.001/files/\(file.id)"),
+      "href": .text("\(root)/files/\(file.id)"),
     ]
-    if let comment = file.comment { object["comment"] = .text(comment) }
+    object["comment"] = file.comment.map(JSONValue.text) ?? .null
     return .object(object)
   }
 
@@ -63,7 +63,7 @@ extension ERPServer {
     let id = record.files.first { $0.name.lowercased() == name.lowercased() }?.id ?? ""
     fileOwners[id] = (entity, record.id)
     return HTTPResponse(
-      statusCode: .noContent, headers: HTTPHeaders([HTTPHeader("Location"): "/entity/Default/24.200.001/files/\(id)"]))
+      statusCode: .noContent, headers: HTTPHeaders([HTTPHeader("Location"): "\(Self.root)/files/\(id)"]))
   }
 
   // MARK: Email activities

@@ -221,14 +221,20 @@ extension ERPServer {
   }
 
   private func refusal(_ object: [String: JSONValue], _ refused: [String: String]) -> JSONValue {
+    /// A field as it was sent, with why it is refused.
+    func marked(_ value: JSONValue?, _ fault: String) -> JSONValue {
+      var content: [String: JSONValue] = ["error": .text(fault)]
+      content["value"] = value?.wrapped
+      return .object(content)
+    }
     var answer = object
     for (name, fault) in refused {
       let parts = name.split(separator: "/").map(String.init)
       if parts.count == 2, case .object(var inner)? = answer[parts[0]] {
-        inner[parts[1]] = .object(["value": object[parts[0]]?[parts[1]]?.wrapped ?? .null, "error": .text(fault)])
+        inner[parts[1]] = marked(inner[parts[1]], fault)
         answer[parts[0]] = .object(inner)
       } else {
-        answer[name] = .object(["value": object[name]?.wrapped ?? .null, "error": .text(fault)])
+        answer[name] = marked(object[name], fault)
       }
     }
     answer["error"] = .text("One or more fields could not be saved.")

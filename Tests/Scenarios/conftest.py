@@ -4,6 +4,7 @@ import tempfile
 import pytest
 
 import erp as erp_client
+import erp_schemas
 import mailbox
 import processes
 import schemas
@@ -74,6 +75,7 @@ class World:
             self.sandbox.close()
             processes.unmount(self.mount)
         schemas.Report.check(self.traffic)
+        erp_schemas.Report.check(self.traffic)
 
 
 @pytest.fixture
@@ -108,5 +110,8 @@ def pytest_terminal_summary(terminalreporter):
         report = schemas.Report
         terminalreporter.write_line(
             f"EWS messages validated against messages.xsd: {report.messages}, operations: {len(report.operations)}, invalid: {len(report.invalid)}")
+        report = erp_schemas.Report
+        terminalreporter.write_line(
+            f"ERP bodies validated against openapi.json: {report.bodies}, entities: {len(report.entities)}, invalid: {len(report.invalid)}")
     else:
-        terminalreporter.write_line("skipped: EWS messages were not validated, the schemas (../shared/reference/ews) are not here")
+        terminalreporter.write_line("skipped: EWS messages and ERP bodies were not validated, the schemas (../shared/reference) are not here")

@@ -58,10 +58,12 @@ class Control:
         requests.post(f"{self.base}/sandbox/{side}/fault", json={"count": 1, **fault}).raise_for_status()
 
     def traffic(self, directory):
-        requests.post(f"{self.base}/sandbox/exchange/traffic", data=str(directory).encode()).raise_for_status()
+        for side in ("exchange", "erp"):
+            requests.post(f"{self.base}/sandbox/{side}/traffic", data=str(directory).encode()).raise_for_status()
 
     def quiet(self):
-        requests.delete(f"{self.base}/sandbox/exchange/traffic").raise_for_status()
+        for side in ("exchange", "erp"):
+            requests.delete(f"{self.base}/sandbox/{side}/traffic").raise_for_status()
 
     def outbox(self):
         """What was sent: kind, recipient, subject."""
