@@ -40,7 +40,8 @@ extension ERPServer {
     }
     guard var record = try existing(entity, target) else { throw ERPRefusal.noEntity }
     if let allowed = ERPActions.preconditions[action], let status = record.fields["Status"]?.text, !allowed.contains(status) {
-      throw ERPRefusal(422, "The action '\(action)' is not available for a record with the status '\(status)'.")
+      let fault = "The action '\(action)' is not available for a record with the status '\(status)'."
+      throw ERPRefusal(422, fault, record: .object(["id": .text(record.id), "error": .text(fault)]))
     }
     if action == "InviteAllEvent" {
       for index in record.details["Attendees"]?.indices ?? 0..<0 {

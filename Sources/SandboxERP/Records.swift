@@ -228,7 +228,13 @@ extension ERPServer {
       return .object(content)
     }
     var answer = object
+    answer["error"] = .text("One or more fields could not be saved.")
     for (name, fault) in refused {
+      // Rows have no place for a fault of the list: it stands at the record.
+      if case .list? = object[name] {
+        answer["error"] = .text(fault)
+        continue
+      }
       let parts = name.split(separator: "/").map(String.init)
       if parts.count == 2, case .object(var inner)? = answer[parts[0]] {
         inner[parts[1]] = marked(inner[parts[1]], fault)
@@ -237,7 +243,6 @@ extension ERPServer {
         answer[name] = marked(object[name], fault)
       }
     }
-    answer["error"] = .text("One or more fields could not be saved.")
     return .object(answer)
   }
 

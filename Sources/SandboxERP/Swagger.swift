@@ -41,7 +41,8 @@ struct Swagger {
       ("files", Self.object([("type", .text("array")), ("items", Self.reference("FileLink"))])),
     ])
     result["FileLink"] = Self.properties([
-      ("id", Self.object([("type", .text("string")), ("format", .text("uuid"))])), ("filename", Self.text), ("href", Self.text), ("comment", Self.text),
+      ("id", Self.object([("type", .text("string")), ("format", .text("uuid"))])), ("filename", Self.text), ("href", Self.text),
+      ("comment", Self.text),
     ])
     for name in FieldTable.entities.keys { result[name] = Self.entity(fields(name).compactMap { Self.property($0) }) }
     for (name, actions) in ERPActions.all {

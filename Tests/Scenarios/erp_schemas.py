@@ -9,8 +9,8 @@ from openapi_schema_validator import OAS30Validator, oas30_format_checker
 import schemas
 
 ROOT = ["entity", "Default", "24.200.001"]
-# What the description leaves out of every record, though servers send it.
-UNDESCRIBED = {"_links"}
+# What the description leaves out, though servers send or take it: addresses of a record, the mark that removes a detail row.
+UNDESCRIBED = {"_links", "delete"}
 
 
 def description():

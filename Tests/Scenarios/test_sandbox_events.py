@@ -70,7 +70,7 @@ def test_actions_change_the_status_of_an_open_event(world, action, status):
 
 
 def test_an_end_before_the_start_and_an_unknown_owner_are_refused(world):
-    for fields in [{"EndDate": {"value": "2026-12-01T09:00:00+00:00"}}, {"custom": {"Events": {"OwnerID": {"value": "NOBODY"}}}}]:
+    for fields in [{"EndDate": {"value": "2026-12-01T09:00:00+00:00"}}, {"custom": {"Events": {"OwnerID": {"type": "CustomStringField", "value": "NOBODY"}}}}]:
         body = {"Summary": {"value": "Bad"}, "StartDate": {"value": "2026-12-02T09:00:00+00:00"}, **fields}
         assert world.erp.session.put(f"{world.erp.root}/Event", json=body).status_code == 422
 
