@@ -14,7 +14,11 @@ public struct MountOptions: Sendable {
   public init(options: [String]) { self.options = options }
 
   /// What mount programs and fstab add for themselves.
-  private static let ignored: Set<String> = ["rw", "auto", "noauto", "user", "nouser", "_netdev", "nofail", "defaults"]
+  private static let ignored: Set<String> = [
+    "rw", "auto", "noauto", "user", "nouser", "users", "owner", "group", "_netdev", "nofail", "defaults", "relatime", "norelatime",
+    // mount.fuse asks for these as root; nothing here is a device or a program.
+    "dev", "suid", "exec",
+  ]
 
   /// The options for libfuse: the kernel checks modes always, and nothing in the tree is a device or a program.
   var text: String {

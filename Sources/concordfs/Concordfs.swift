@@ -12,4 +12,9 @@ struct Concordfs: AsyncParsableCommand {
       PolicyCommand.self,
       EmployeeCommand.self, AccountCommand.self, Init.self, SandboxCommand.self,
     ])
+
+  static func main() async {
+    let names = Set(configuration.subcommands.compactMap { $0.configuration.commandName ?? "\($0)".lowercased() } + ["help"])
+    await main(MountHelper.arguments(Array(CommandLine.arguments.dropFirst()), subcommands: names))
+  }
 }

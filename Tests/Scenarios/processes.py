@@ -51,14 +51,14 @@ class Sandbox:
 class Daemon:
     """`concordfs mount` in the foreground over a configuration."""
 
-    def __init__(self, config, mount, wait=True):
+    def __init__(self, config, mount, wait=True, options=()):
         self.config = pathlib.Path(config)
         self.mount = pathlib.Path(mount)
         self.mount.mkdir(exist_ok=True)
         self.errors = self.config.parent / "daemon.log"
         with open(self.errors, "ab") as output:
             self.process = subprocess.Popen(
-                [PROGRAM, "mount", "-f", "-c", str(config), str(mount)], stdout=output, stderr=subprocess.STDOUT)
+                [PROGRAM, "mount", "-f", "-c", str(config), *(["-o", ",".join(options)] if options else []), str(mount)], stdout=output, stderr=subprocess.STDOUT)
         if wait:
             try:
                 until(self.is_up, "mounting", process=self.process)
