@@ -23,6 +23,8 @@ public struct PlanLine: Sendable, Hashable, Codable {
   public var action: String
   /// What the record is called.
   public var name: String
+  /// The `UID` of the record's file; nil: it has none yet.
+  public var uid: String?
   /// Field by field.
   public var changes: [Change]
   /// The rule that decides.
@@ -64,7 +66,7 @@ struct Planning: Sendable {
       }
       return PlanLine(
         employee: spoke.employee.email, kind: spoke.kind, side: action.isRemote ? action.writtenSide : nil, action: action.intentName,
-        name: decision.pair.name, changes: changes(action, decision.pair), reason: action.reason)
+        name: decision.pair.name, uid: decision.pair.link?.uid, changes: changes(action, decision.pair), reason: action.reason)
     }
   }
 

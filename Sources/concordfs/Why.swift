@@ -5,6 +5,7 @@ import Foundation
 import Model
 import Render
 import Store
+import SyncEngine
 
 /// Finds the record behind a path of the mount.
 enum FilePath {
@@ -32,21 +33,34 @@ enum FilePath {
   }
 }
 
-struct Why: ParsableCommand {
+struct Why: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Tells what is known of one file: both ids and versions, the last agreed values, what differs now.")
+    abstract: "Tells what is known of one file, and what the next cycle would do with it by which rule.",
+    discussion: "Both ids and versions, the last agreed values, what differs. Asks both servers what changed, and writes nowhere.")
 
   @OptionGroup var file: ConfigurationOption
   @Argument(help: "A file of the mount.") var path: String
 
-  mutating func run() throws {
-    let settings = try file.read()
-    let store = try file.store(settings)
-    let lines = try attempt { () throws(SyncError) in
-      let found = try FilePath.find(path, settings, store)
-      return try store.read { try Self.describe(found, $0) }
-    }
+  mutating func run() async throws {
+    let service = try file.service()
+    let store = try file.store(service.settings)
+    let path = path
+    let found = try attempt { () throws(SyncError) in try FilePath.find(path, service.settings, store) }
+    let lines = try attempt { () throws(SyncError) in try store.read { try Self.describe(found, $0) } }
     for line in lines { print(ControlGrammar.printable(line)) }
+    let plan = try await attempt { () async throws(SyncError) in
+      try await service.plan(employees: [found.employee], kinds: [found.kind])
+    }
+    for line in Self.next(plan.filter { $0.uid == found.uid }) { print(ControlGrammar.printable(line)) }
+  }
+
+  private static func next(_ plan: [PlanLine]) -> [String] {
+    if plan.isEmpty { return ["next cycle: nothing to do"] }
+    return plan.flatMap { line in
+      let place = line.side.map { $0 == .erp ? " in the ERP" : " in the mailbox" } ?? ""
+      return ["next cycle: \(line.action)\(place) (\(line.reason))"]
+        + line.changes.map { "  \($0.field): '\($0.old ?? "")' -> '\($0.new ?? "")'" }
+    }
   }
 
   private static func describe(_ found: FilePath.Found, _ reader: StoreReader) throws -> [String] {
