@@ -7,10 +7,8 @@ enum MountHelper {
     guard given.count >= 2, let source = given.first, !subcommands.contains(source), !source.hasPrefix("-"), given[1].hasPrefix("/") else {
       return nil
     }
-    let options = given.dropFirst(2)
-    guard options.count.isMultiple(of: 2), zip(options.indices, options).allSatisfy({ ($0 - 2).isMultiple(of: 2) ? $1 == "-o" : true }) else {
-      return nil
-    }
+    let options = Array(given.dropFirst(2))
+    guard options.count.isMultiple(of: 2), stride(from: 0, to: options.count, by: 2).allSatisfy({ options[$0] == "-o" }) else { return nil }
     return ["mount"] + (source.contains("/") ? ["-c", source] : []) + options + [given[1]]
   }
 }
