@@ -5,6 +5,7 @@ public import Transport
 /// The ERP over Acumatica's contract-based REST API (endpoint Default, 24.200.001 and its neighbours).
 public struct AcumaticaClient: ERPPort {
   private let session: ERPSession
+  private let contract: ContractVersion
   private let isReadOnly: Bool
 
   /// Records of a page with contents.
@@ -21,12 +22,13 @@ public struct AcumaticaClient: ERPPort {
     isReadOnly: Bool = false
   ) {
     session = ERPSession(settings: settings, password: password, transport: transport, surroundings: surroundings, memory: memory)
+    contract = ContractVersion(endpoint: settings.endpoint)
     self.isReadOnly = isReadOnly
   }
 
   /// See `ERPPort`.
   public func changes(of kind: RecordKind, since cursor: String?, page: String?) async throws(SyncError) -> EntityChangePage {
-    let mapping = try EntityMapping.of(kind)
+    let mapping = try EntityMapping.of(kind, contract)
     let skip = page.flatMap(Int.init) ?? 0
     var query = mapping.shape
     if let cursor, !cursor.isEmpty { query.append(("$filter", "LastModifiedDateTime gt datetimeoffset'\(cursor)'")) }
@@ -42,7 +44,7 @@ public struct AcumaticaClient: ERPPort {
 
   /// See `ERPPort`.
   public func versions(of kind: RecordKind) async throws(SyncError) -> [EntityID: String] {
-    let mapping = try EntityMapping.of(kind)
+    let mapping = try EntityMapping.of(kind, contract)
     var result: [EntityID: String] = [:]
     var skip = 0
     while true {
@@ -61,7 +63,7 @@ public struct AcumaticaClient: ERPPort {
 
   /// See `ERPPort`.
   public func entities(_ ids: [EntityID], kind: RecordKind) async throws(SyncError) -> [Result<Entity, SyncError>] {
-    let mapping = try EntityMapping.of(kind)
+    let mapping = try EntityMapping.of(kind, contract)
     var results: [Result<Entity, SyncError>] = []
     for id in ids {
       do throws(SyncError) {
@@ -105,7 +107,7 @@ public struct AcumaticaClient: ERPPort {
 
   /// See `ERPPort`.
   public func created(by operation: OperationID, like fields: Fields, kind: RecordKind) async throws(SyncError) -> [Entity] {
-    let mapping = try EntityMapping.of(kind)
+    let mapping = try EntityMapping.of(kind, contract)
     let query = mapping.shape + [("$filter", mapping.createdFilter(operation, fields)), ("$top", "10")]
     return try await list(mapping.name, query).compactMap(mapping.entity)
   }
@@ -135,11 +137,11 @@ public struct AcumaticaClient: ERPPort {
   public func close() async { await session.close() }
 
   /// See `ERPPort`.
-  public func support(for kind: RecordKind) -> FieldSupport { EntityMapping.support(for: kind) }
+  public func support(for kind: RecordKind) -> FieldSupport { EntityMapping.support(for: kind, contract) }
 
   private func writable(_ kind: RecordKind) throws(SyncError) -> EntityMapping {
     if isReadOnly { throw SyncError(.held, "a plan writes nothing to the ERP") }
-    return try EntityMapping.of(kind)
+    return try EntityMapping.of(kind, contract)
   }
 
   private func record(_ id: EntityID, _ mapping: EntityMapping) async throws(SyncError) -> ERPRecord {

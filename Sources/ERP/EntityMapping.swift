@@ -24,17 +24,20 @@ struct EntityMapping: Sendable {
     [("$select", selected.joined(separator: ","))] + (expanded.isEmpty ? [] : [("$expand", expanded.joined(separator: ","))])
   }
 
-  private static let mappings: [RecordKind: EntityMapping] = [.contacts: ContactMapping.mapping]
+  private static let mappings: [ContractVersion: [RecordKind: EntityMapping]] = Dictionary(
+    uniqueKeysWithValues: ContractVersion.allCases.map { ($0, [.contacts: ContactMapping.mapping, .tasks: TaskMapping.mapping($0)]) })
 
-  /// The mapping of a record type.
+  /// The mapping of a record type in a contract.
   /// - Throws: `configuration` for a type that this version does not synchronize.
-  static func of(_ kind: RecordKind) throws(SyncError) -> EntityMapping {
-    guard let mapping = mappings[kind] else {
+  static func of(_ kind: RecordKind, _ contract: ContractVersion) throws(SyncError) -> EntityMapping {
+    guard let mapping = mappings[contract]?[kind] else {
       throw SyncError(.configuration, "\(kind.rawValue) are not synchronized by this version")
     }
     return mapping
   }
 
   /// What the ERP can hold of a record type; nothing of a type that is not synchronized.
-  static func support(for kind: RecordKind) -> FieldSupport { mappings[kind]?.support ?? FieldSupport(limits: [:]) }
+  static func support(for kind: RecordKind, _ contract: ContractVersion) -> FieldSupport {
+    mappings[contract]?[kind]?.support ?? FieldSupport(limits: [:])
+  }
 }

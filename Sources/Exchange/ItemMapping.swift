@@ -14,7 +14,9 @@ struct ItemMapping: Sendable {
   /// The `t:ItemChange` for UpdateItem: a field an update.
   let writeChange: @Sendable (ItemUpdate, inout XMLWriter) -> Void
 
-  private static let mappings: [RecordKind: ItemMapping] = [.contacts: ContactProperties.mapping]
+  private static let mappings: [RecordKind: ItemMapping] = [
+    .contacts: ContactProperties.mapping, .tasks: TaskProperties.mapping,
+  ]
 
   /// The mapping of a record type.
   /// - Throws: `configuration` for a type that this version does not synchronize.

@@ -5,10 +5,15 @@ public struct FieldSupport: Sendable {
 
   private let limits: [Field: Limit]
   private let adjust: @Sendable (Fields) -> Fields
+  /// Fields that the side sets by itself: they are read and shown, never written to it and never a conflict.
+  public let ownFields: Set<Field>
 
   /// Support for these fields; `adjust` maps values that need more than cutting (a country's name, phones that share slots).
-  public init(limits: [Field: Limit], adjust: @escaping @Sendable (Fields) -> Fields = { $0 }) {
+  public init(
+    limits: [Field: Limit], ownFields: Set<Field> = [], adjust: @escaping @Sendable (Fields) -> Fields = { $0 }
+  ) {
     self.limits = limits
+    self.ownFields = ownFields
     self.adjust = adjust
   }
 

@@ -36,6 +36,9 @@ public struct OperationID: RawRepresentable, Sendable, Hashable, Codable {
   public let rawValue: String
   /// An id from its digits.
   public init(rawValue: String) { self.rawValue = rawValue }
+
+  /// When the id was made: the first 48 bits of a UUID version 7 (RFC 9562 section 5.7); nil for an id of another form.
+  public var time: Timestamp? { Int64(rawValue.prefix(12), radix: 16).map { Timestamp(milliseconds: $0) } }
 }
 
 /// A mailbox: whose it is.

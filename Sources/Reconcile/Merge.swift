@@ -57,6 +57,8 @@ struct Merge {
 
   /// Both changed, and differently.
   mutating func bothChanged(_ field: Field) {
+    // What a side sets by itself follows from the rest of the record.
+    if translation.isSideOwn(field) { return }
     switch input.direction {
     case .both: conflict(field, allowFork: true)
     case .toExchange: overwriteItem(field)
@@ -66,7 +68,7 @@ struct Merge {
 
   /// The policy's priority decides. The losing value goes to the journal.
   mutating func conflict(_ field: Field, allowFork: Bool) {
-    guard input.direction == .both else { return bothChanged(field) }
+    guard input.direction == .both, !translation.isSideOwn(field) else { return bothChanged(field) }
     conflicts.append(field)
     switch input.policy.conflict {
     case .erp: overwriteItem(field)

@@ -62,6 +62,7 @@ struct Linked {
   let link: LinkBases
 
   func decide() -> [Action] {
+    if let frozen { return [frozen] }
     switch (input.entity, input.item) {
     case (.present(let entity), .present(let item)): return bothPresent(entity, item)
     case (.deleted, .present(let item)): return entityGone(item)
@@ -69,6 +70,18 @@ struct Linked {
     case (.deleted, .deleted): return [Action(.dropLink, reason: "deleted on both sides")]
     default: return []
     }
+  }
+
+  /// A status that the other side does not know: both are left as they are until it moves back, whatever else has changed.
+  private var frozen: Action? {
+    if case .present(let entity) = input.entity, !entity.fields.hasStatusCounterpart { return frozen(entity.fields, "the ERP") }
+    if case .present(let item) = input.item, !item.fields.hasStatusCounterpart { return frozen(item.fields, "the mailbox") }
+    return nil
+  }
+
+  private func frozen(_ fields: Fields, _ place: String) -> Action {
+    let status = fields.text(.status) ?? ""
+    return Action(.leave, reason: "\(status) in \(place) has no counterpart: left as it is on both sides until the status moves back")
   }
 
   private func bothPresent(_ entity: Entity, _ item: Item) -> [Action] {

@@ -5,8 +5,9 @@ public enum Scope {
   /// Whether an entity belongs into this employee's mailbox.
   /// - Parameter employee: the employee in the ERP; nil: unknown there, then only `all` lets records in.
   public static func entity(_ entity: Entity, policy: Policy, kind: RecordKind, employee: ERPEmployee?) -> Bool {
-    guard let section = policy.sections[kind], entity.isInScope else { return false }
-    switch section.filter {
+    guard let section = policy.sections[kind], entity.isInScope, entity.fields.hasStatusCounterpart else { return false }
+    // A task lies in its owner's mailbox; contacts where the policy wants them.
+    switch kind == .tasks ? .owner : section.filter {
     case .all: return true
     case .owner: return entity.owner.map { employee?.ownerCodes.contains($0) ?? false } ?? false
     case .workgroup: return entity.workgroup.map { employee?.workgroups.contains($0) ?? false } ?? false
@@ -18,7 +19,9 @@ public enum Scope {
   /// In a separate folder everything does; in the mailbox's own folder what carries the policy's category, and with
   /// `without_category` new items that carry none. An item that was linked by `without_category` stays in.
   public static func item(_ item: Item, policy: Policy, kind: RecordKind, isInPolicyFolder: Bool, isLinked: Bool) -> Bool {
-    guard let section = policy.sections[kind], !item.isPrivate, !item.isForeignClass else { return false }
+    guard let section = policy.sections[kind], !item.isPrivate, !item.isForeignClass, item.fields.hasStatusCounterpart else {
+      return false
+    }
     if isInPolicyFolder { return true }
     let categories = item.fields[.categories]?.elements ?? []
     if section.withoutCategory, isLinked || categories.isEmpty { return true }

@@ -24,6 +24,9 @@ public struct Translation: Sendable {
     return fields
   }
 
+  /// Whether one of the sides sets the field by itself.
+  func isSideOwn(_ field: Field) -> Bool { erp.ownFields.contains(field) || exchange.ownFields.contains(field) }
+
   /// The link to the entity that the policy's template makes (`{ContactID}`); nil without a template.
   public func link(to entity: Entity) -> Value? {
     section.erpLink.map { .text($0.replacing("{ContactID}", with: entity.key)) }

@@ -158,8 +158,10 @@ extension ERPServer {
     setCustom(object["custom"], entity, &record.custom, &refused)
     if entity == "Event" { checkEvent(&record, &refused) }
     if entity == "Contact", record.fields["LastName"]?.text?.isEmpty ?? true { refused["LastName"] = "'Last Name' cannot be empty." }
+    if entity == "Task", record.fields["Summary"]?.text?.isEmpty ?? true { refused["Summary"] = "'Summary' cannot be empty." }
     guard refused.isEmpty else { throw ERPRefusal(422, "Validation failed.", record: refusal(object, refused)) }
     complete(&record, entity, isNew: known == nil)
+    if entity == "Task" { settleTask(&record, before: known) }
     store(&record, entity)
     // As on real sites: details that were just written are not in the answer yet.
     var answer = record

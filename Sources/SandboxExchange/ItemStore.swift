@@ -25,10 +25,12 @@ extension ExchangeServer {
           throw Refusal("ErrorInvalidPropertySet", "Set action is invalid for property.", path: property.uri)
         }
         item.elements[child.name] = try normalised(child)
+        try settleTask(&item, after: child.name)
       }
     }
     if item.className == "Message" { try completeMessage(&item, mailbox) }
     complete(&item)
+    completeTask(&item)
     item.content = change
     try settleCalendar(&item, changed: nil, owner: mailbox.address)
     owners[item.id] = mailbox.address
@@ -262,7 +264,9 @@ extension ExchangeServer {
         for update in updates { try apply(update, &item) }
         if item.className == "Contact", item.text("FileAsMapping") == "LastCommaFirst" { complete(&item) }
         try settleChange(&item, before: before, operation, itemChange)
+        completeTask(&item)
         guard var mailbox = mailboxes[address] else { throw Refusal.itemNotFound }
+        try regenerate(&item, &mailbox)
         let isReadFlagAlone = !updates.isEmpty && updates.allSatisfy { $0.children.first?.attribute("FieldURI") == "message:IsRead" }
         try keep(&item, &mailbox, isReadFlagAlone: isReadFlagAlone)
         mailboxes[address] = mailbox
@@ -313,6 +317,7 @@ extension ExchangeServer {
         }
         item.elements[property.element] = try normalised(value[0])
       }
+      try settleTask(&item, after: property.element)
     }
   }
 
