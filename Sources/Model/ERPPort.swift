@@ -46,6 +46,8 @@ public struct Entity: Sendable, Hashable, Codable {
   public var fields: Fields
   /// Owner's visible code.
   public var owner: String?
+  /// Owner's name, where the record shows it.
+  public var ownerName: String?
   /// Visible code of the workgroup.
   public var workgroup: String?
   /// Active and of a kind that takes part: an employee's own contact or an inactive one does not.
@@ -55,8 +57,8 @@ public struct Entity: Sendable, Hashable, Codable {
 
   /// Creates the value from its parts.
   public init(
-    id: EntityID, key: String, version: String, modified: Timestamp?, fields: Fields, owner: String? = nil, workgroup: String? = nil,
-    isInScope: Bool = true, operationID: OperationID? = nil
+    id: EntityID, key: String, version: String, modified: Timestamp?, fields: Fields, owner: String? = nil, ownerName: String? = nil,
+    workgroup: String? = nil, isInScope: Bool = true, operationID: OperationID? = nil
   ) {
     self.id = id
     self.key = key
@@ -64,6 +66,7 @@ public struct Entity: Sendable, Hashable, Codable {
     self.modified = modified
     self.fields = fields
     self.owner = owner
+    self.ownerName = ownerName
     self.workgroup = workgroup
     self.isInScope = isInScope
     self.operationID = operationID
@@ -132,8 +135,10 @@ public struct ERPEmployee: Sendable, Hashable, Codable {
   public var name: String
   /// E-mail address.
   public var email: String?
-  /// The visible code that records of this employee carry as owner.
+  /// The visible codes by which records name this employee as owner.
   public var ownerCodes: Set<String>
+  /// The code that new records get as their owner.
+  public var ownerCode: String
   /// Codes of the workgroups that the employee belongs to.
   public var workgroups: Set<String>
   /// Creates the value from its parts.
@@ -142,6 +147,7 @@ public struct ERPEmployee: Sendable, Hashable, Codable {
     self.name = name
     self.email = email
     self.ownerCodes = ownerCodes
+    ownerCode = id
     self.workgroups = workgroups
   }
 }

@@ -16,6 +16,8 @@ public struct SandboxOptions: Sendable {
   public var employees = 3
   /// Contacts in the ERP.
   public var contacts = 60
+  /// Tasks in the ERP.
+  public var tasks = 15
   /// Private contacts that each mailbox has of its own.
   public var privateContacts = 3
   /// Seed of the data.
@@ -23,7 +25,7 @@ public struct SandboxOptions: Sendable {
   /// File that keeps everything over restarts; nil: memory only.
   public var store: String?
 
-  /// The usual sandbox: three employees, sixty contacts.
+  /// The usual sandbox: three employees, sixty contacts, fifteen tasks.
   public init() {}
 }
 
@@ -31,11 +33,16 @@ public struct SandboxOptions: Sendable {
 private struct SeedSize: Codable {
   var employees: Int
   var contacts: Int
+  var tasks: Int
   var seed: UInt64
 
-  init(_ options: SandboxOptions) { (employees, contacts, seed) = (options.employees, options.contacts, options.seed) }
+  init(_ options: SandboxOptions) {
+    (employees, contacts, tasks, seed) = (options.employees, options.contacts, options.tasks, options.seed)
+  }
 
-  func apply(to options: inout SandboxOptions) { (options.employees, options.contacts, options.seed) = (employees, contacts, seed) }
+  func apply(to options: inout SandboxOptions) {
+    (options.employees, options.contacts, options.tasks, options.seed) = (employees, contacts, tasks, seed)
+  }
 }
 
 /// What the sandbox cannot do.
@@ -110,8 +117,14 @@ public final class Sandbox: Sendable {
           "<Contact><GivenName>Private \(number + 1)</GivenName><Surname>of \(person.name.split(separator: " ")[0])</Surname></Contact>"
         try await exchange.seed(XMLElementText(contact), mailbox: person.email, folder: "contacts")
       }
+      let own = "<Task><Subject>Renew the parking permit</Subject></Task>"
+      if options.tasks > 0 { try await exchange.seed(XMLElementText(own), mailbox: person.email, folder: "tasks") }
     }
     for contact in company.contacts { await erp.addContact(contact.fields, address: contact.address) }
+    let today = Int(Date().timeIntervalSince1970 / 86_400)
+    for task in company.tasks(options.tasks, seed: options.seed, today: today) {
+      await erp.addTask(task.fields, reminder: task.reminderMinute.map { Date(timeIntervalSince1970: Double($0) * 60) })
+    }
     try await exchange.keep()
     try await erp.keep()
   }
@@ -186,13 +199,14 @@ public final class Sandbox: Sendable {
       "    email: \(Self.delegate.address)", "    password: {file: \(exchangeSecret)}", "    auth: basic",
       "    server: \(base)/EWS/Exchange.asmx",
       "    logging: informational", "    default_policy: Sales", "", "policies:", "  - name: Sales",
-      "    description: All contacts of the ERP in a folder of their own", "    category: {name: ERP, color: blue}", "    conflict: erp",
+      "    description: All contacts of the ERP and the own tasks, each in a folder of their own", "    category: {name: ERP, color: blue}", "    conflict: erp",
       "    contacts:",
       "      folder: ERP Contacts", "      merge_by_email: true", "      direction: both", "      filter: all",
-      "      contact_class: CUSTOMER",
-      "  - name: Service", "    description: Contacts in the mailbox's own folder, marked by a category",
+      "      contact_class: CUSTOMER", "    tasks: {folder: ERP Tasks, direction: both}",
+      "  - name: Service", "    description: Contacts and tasks in the mailbox's own folders, marked by a category",
       "    category: {name: From ERP, color: green}",
-      "    conflict: last-updated", "    contacts:", "      direction: both", "      filter: all", "", "employees:",
+      "    conflict: last-updated", "    contacts:", "      direction: both", "      filter: all",
+      "    tasks: {direction: both}", "", "employees:",
     ]
     for (index, person) in company.employees.enumerated() {
       lines.append("  - {id: \(person.id), email: \(person.email)\(index % 3 == 2 ? ", policy: Service" : "")}")

@@ -17,15 +17,21 @@ struct ERPFeed: Sendable {
     var fetched = 0
     var page: String?
     var latest = cursor ?? ""
+    let known = try parts.store.read { try OwnerCodes.known($0) }
+    var owners = full && kind == .contacts ? OwnerCodes() : known
     repeat {
       let answer = try await parts.erp.changes(of: kind, since: cursor, page: page)
       let isLast = answer.nextPage == nil
       // Pages come in no order: the cursor is the latest of all, stored once all are.
       latest = max(latest, answer.cursor)
       let reached = latest
+      owners.learn(from: answer.entities)
+      let learned = owners
       try parts.store.write { transaction in
         for entity in answer.entities { _ = try transaction.observe(entity, kind: kind) }
-        if isLast { try transaction.setCursor(cursorName, reached) }
+        guard isLast else { return }
+        try transaction.setCursor(cursorName, reached)
+        if learned != known { try learned.save(transaction) }
       }
       fetched += answer.entities.count
       page = answer.nextPage

@@ -61,7 +61,7 @@ struct ERPWriter: Sendable {
 
   func newEntity(_ fields: Fields, _ operation: OperationID) -> NewEntity {
     NewEntity(
-      fields: fields, owner: executor.employee?.ownerCodes.sorted().first, contactClass: spoke.section.contactClass, operationID: operation)
+      fields: fields, owner: executor.employee?.ownerCode, contactClass: spoke.section.contactClass, operationID: operation)
   }
 
   private func update(_ write: DueWrite, _ changes: [Field: Value?], _ result: Fields, _ fresh: inout FreshEntities) async throws(SyncError)

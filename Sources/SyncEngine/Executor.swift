@@ -88,6 +88,10 @@ struct Executor: Sendable {
           case .drift: tally.count("drifted")
           case .leave:
             tally.count("left")
+            // What the mailbox has is shown, though it is not carried on.
+            if let link = decision.pair.link, let item = decision.pair.item, let entity = decision.pair.entity, item.presence == .present {
+              try outcome.putFile(link, item: item.item, entity: entity.entity, transaction)
+            }
             notes.append((.warning, "\(decision.pair.name): \(action.reason)"))
           default: break
           }

@@ -244,10 +244,17 @@ struct Planner: Sendable {
     {
       return Pair(item: item, isTwin: true)
     }
+    if let other = linkedItem, isNextOccurrence(item.item, of: other.item) { return Pair(item: item) }
     guard link.state == .linked, linkedItem?.presence == .deleted else { return nil }
     var repointed = link
     repointed.itemID = item.item.version.id
     return Pair(link: repointed, entity: try link.entityID.flatMap { try reader.entity($0, kind: spoke.kind) }, item: item)
+  }
+
+  /// Exchange completes a recurring task by finishing its item and making the next one as a copy, stamps and all: a new record.
+  private func isNextOccurrence(_ item: Item, of finished: Item) -> Bool {
+    spoke.kind == .tasks && finished.fields.text(.status) == TaskStatus.completed.rawValue && finished.fields[.recurrence] == nil
+      && item.fields[.recurrence] != nil
   }
 
   private func isAcceptable(_ item: Item) -> Bool {

@@ -125,7 +125,8 @@ struct Recovery: Sendable {
     let item = try intent.itemID.flatMap { id throws(SyncError) in
       try parts.store.read { try $0.item(id, kind: spoke.kind, mailbox: spoke.mailbox) }
     }
-    let made = try await parts.erp.created(by: intent.id, like: intent.payload, kind: spoke.kind).first
+    let candidates = try await parts.erp.created(by: intent.id, like: intent.payload, kind: spoke.kind)
+    let made = try Adoption(executor: executor).made(by: intent, among: candidates)
     guard let item, item.presence == .present else {
       if let made { try parts.store.write { _ = try $0.observe(made, kind: spoke.kind) } }
       return try close(intent)

@@ -91,7 +91,7 @@ struct Restoration: Sendable {
     }
     let made = try await parts.erp.create(
       NewEntity(
-        fields: payload, owner: employee?.ownerCodes.sorted().first, contactClass: spoke.section.contactClass, operationID: operation),
+        fields: payload, owner: employee?.ownerCode, contactClass: spoke.section.contactClass, operationID: operation),
       kind: kind)
     try parts.store.write { transaction in
       _ = try transaction.observe(made, kind: kind)

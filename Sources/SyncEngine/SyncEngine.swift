@@ -49,10 +49,7 @@ public struct SyncEngine: Sendable {
     guard !spokes.isEmpty else { return [] }
     var people: [ERPEmployee] = []
     do throws(SyncError) {
-      people = try await parts.erp.employees()
-      for kind in Set(spokes.map(\.kind)).sorted() {
-        _ = try await ERPFeed(parts: parts, log: log).refresh(kind, full: full, progress: progress)
-      }
+      people = try await readERP(spokes, full: full, progress)
     } catch {
       log.write(.error, "the ERP could not be read: \(error)")
       return spokes.map { CycleReport(employee: $0.employee.email, kind: $0.kind, counts: [:], failures: 0, hold: nil, error: error) }
@@ -66,6 +63,17 @@ public struct SyncEngine: Sendable {
     return reports
   }
 
+  /// Reads what changed in the ERP, and who is who in it.
+  private func readERP(
+    _ spokes: [Spoke], full: Bool, _ progress: @Sendable (CycleProgress) -> Void
+  ) async throws(SyncError) -> [ERPEmployee] {
+    let people = try await parts.erp.employees()
+    for kind in Set(spokes.map(\.kind)).sorted() {
+      _ = try await ERPFeed(parts: parts, log: log).refresh(kind, full: full, progress: progress)
+    }
+    return try parts.store.read { try OwnerCodes.known($0) }.complete(people)
+  }
+
   /// Puts back what a conflict or a delete overwrote; the next cycle carries it on.
   /// - Parameter entry: number of the entry in the journal.
   /// - Returns: the employee concerned.
@@ -77,7 +85,8 @@ public struct SyncEngine: Sendable {
     guard let spoke = try spokes(employees: [entry.mailbox.address], kinds: [entry.kind]).first else {
       throw SyncError(.notFound, "\(entry.mailbox.address) no longer synchronizes \(entry.kind.rawValue): nothing can be restored there")
     }
-    let employee = try await parts.erp.employees().first { $0.id == spoke.employee.id }
+    let owners = try parts.store.read { try OwnerCodes.known($0) }
+    let employee = owners.complete(try await parts.erp.employees()).first { $0.id == spoke.employee.id }
     let exchange = parts.exchange[spoke.account.name] ?? MissingAccount(name: spoke.account.name)
     try await Restoration(parts: parts, log: log, spoke: spoke, employee: employee, exchange: exchange).restore(entry)
     return entry.mailbox.address
@@ -129,8 +138,7 @@ public struct SyncEngine: Sendable {
   /// - Returns: one line a step, in the order of employees and types.
   public func plan(employees: [String]?, kinds: Set<RecordKind>?) async throws(SyncError) -> [PlanLine] {
     let spokes = try spokes(employees: employees, kinds: kinds)
-    let people = try await parts.erp.employees()
-    for kind in Set(spokes.map(\.kind)).sorted() { _ = try await ERPFeed(parts: parts, log: log).refresh(kind, full: false) { _ in } }
+    let people = try await readERP(spokes, full: false) { _ in }
     var lines: [PlanLine] = []
     for spoke in spokes { lines += try await Planning(parts: parts, log: log, cycle: cycle(spoke, people)).lines() }
     return lines

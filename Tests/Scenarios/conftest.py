@@ -1,4 +1,5 @@
 import pathlib
+import re
 import tempfile
 
 import pytest
@@ -34,6 +35,7 @@ class World:
             self.control.traffic(self.traffic)
         self.daemon = None
         self.accounts = {}
+        self.folders = {}
 
     def start(self, **options):
         self.daemon = processes.Daemon(self.config, self.mount, **options)
@@ -60,6 +62,28 @@ class World:
             assert old in text, old
             text = text.replace(old, new)
         self.config.write_text(text)
+
+    @property
+    def ids(self):
+        """Employees' ids in the ERP by the first parts of their addresses."""
+        return {address.split("@")[0]: id for id, address in re.findall(r"\{id: (\w+), email: ([^,}]+)", self.config.read_text())}
+
+    def policies(self, sections):
+        """Gives each person a policy of their own: YAML of its sections (or more, as `conflict`), by the person's name."""
+        head = self.config.read_text().split("policies:\n")[0]
+        ids = self.ids
+        lines = [head.replace("default_policy: Sales", "default_policy: " + next(iter(sections))) + "policies:"]
+        for person, text in sections.items():
+            category = "" if "category:" in text else "\n    category: {name: ERP, color: blue}"
+            lines.append(f"  - name: {person}{category}\n    {text}")
+            for kind in ("contacts", "tasks", "events", "emails"):
+                if section := re.search(rf"^ *{kind}: *\{{(.*)\}}", text, re.M):
+                    named = re.search(r"folder: ([^,]+)", section[1])
+                    own = {"contacts": "Contacts", "tasks": "Tasks", "events": "Calendar", "emails": None}[kind]
+                    self.folders[person, kind] = named[1].strip() if named else own
+        lines.append("employees:")
+        lines += [f"  - {{id: {ids[person]}, email: {person}@example.test, policy: {person}}}" for person in sections]
+        self.config.write_text("\n".join(lines) + "\n")
 
     def run(self, *arguments, **options):
         return processes.run(*arguments, config=self.config, **options)

@@ -3,6 +3,9 @@
 import requests
 
 
+EXPANDED = {"Contact": "Address", "Task": "Reminder"}
+
+
 class ERP:
     def __init__(self, base, password="sandbox-erp"):
         self.base = base
@@ -24,9 +27,15 @@ class ERP:
         answer.raise_for_status()
         return answer.json()
 
+    def records(self, entity, **parameters):
+        query = {"expand": EXPANDED[entity], **parameters} if entity in EXPANDED else parameters
+        answer = self.session.get(f"{self.root}/{entity}", params={f"${name}": value for name, value in query.items()})
+        answer.raise_for_status()
+        return answer.json()
+
     def put(self, entity="Contact", **fields):
-        body = {name: value if isinstance(value, dict) and name == "Address" else {"value": value} for name, value in fields.items()}
-        answer = self.session.put(f"{self.root}/{entity}", params={"$expand": "Address"} if entity == "Contact" else {}, json=body)
+        body = {name: value if name in ("Address", "Reminder") else {"value": value} for name, value in fields.items()}
+        answer = self.session.put(f"{self.root}/{entity}", params={"$expand": EXPANDED[entity]} if entity in EXPANDED else {}, json=body)
         answer.raise_for_status()
         return answer.json()
 
@@ -49,6 +58,12 @@ class Control:
 
     def erp_log(self):
         return requests.get(f"{self.base}/sandbox/erp/log").json()
+
+    def writes(self):
+        """What was written on either side, and which items were fetched whole."""
+        reading = ("GetFolder", "FindFolder", "SyncFolderItems", "FindItem", "GetUserConfiguration")
+        exchange = [entry["operation"] for entry in self.exchange_log() if entry["operation"] not in reading]
+        return exchange + [f"{entry['method']} {entry['entity']}" for entry in self.erp_log() if entry["method"] in ("PUT", "DELETE")]
 
     def clear(self):
         requests.delete(f"{self.base}/sandbox/exchange/log").raise_for_status()

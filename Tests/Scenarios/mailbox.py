@@ -1,5 +1,8 @@
 """Mailboxes through exchangelib, as their owners."""
 
+import html
+import re
+
 import exchangelib
 from exchangelib import ExtendedProperty
 
@@ -11,6 +14,7 @@ class ErpRecordId(ExtendedProperty):
 
 
 exchangelib.Contact.register("erp_record_id", ErpRecordId)
+exchangelib.Task.register("erp_record_id", ErpRecordId)
 
 
 def account(base, address, password="sandbox-user"):
@@ -34,3 +38,11 @@ def contacts(account, name="ERP Contacts"):
 
 def by_surname(account, surname, name="ERP Contacts"):
     return [item for item in contacts(account, name) if item.surname == surname]
+
+
+def plain(text):
+    """What a body of HTML says."""
+    if text is None:
+        return None
+    body = re.sub(r"<head>.*?</head>", "", text, flags=re.S)
+    return html.unescape(re.sub(r"<[^>]*>", "", re.sub(r"<br ?/?>|</p>|</li>", "\n", body))).strip()

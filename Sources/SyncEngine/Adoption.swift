@@ -1,0 +1,27 @@
+import Model
+import Store
+
+/// Which record of the ERP a creation in doubt has made.
+///
+/// A contact carries the creation's mark, which leaves no doubt. A task has no place for one: the record with the same owner and the same
+/// values, made since the creation was begun and linked to nothing, is taken for it. Should somebody have typed just that record in the
+/// meantime, the two are equal in all that is synchronized: either may be linked, and the other stays a record of its own.
+struct Adoption: Sendable {
+  let executor: Executor
+
+  /// The record that the intent made; nil: none of them.
+  func made(by intent: Intent, among candidates: [Entity]) throws(SyncError) -> Entity? {
+    if let marked = candidates.first(where: { $0.operationID == intent.id }) { return marked }
+    let support = executor.parts.erp.support(for: executor.spoke.kind)
+    let sent = support.projected(intent.payload)
+    let equal = candidates.filter { candidate in
+      candidate.operationID == nil && candidate.owner.map { executor.employee?.ownerCodes.contains($0) ?? false } ?? false
+        && sent.names.allSatisfy { sent.same($0, in: candidate.fields) }
+    }
+    return try executor.parts.store.read { reader in
+      try equal.sorted { $0.key < $1.key }.first {
+        try reader.link(entity: $0.id, kind: executor.spoke.kind, mailbox: executor.spoke.mailbox) == nil
+      }
+    }
+  }
+}
