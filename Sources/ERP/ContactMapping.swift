@@ -21,7 +21,10 @@ enum ContactMapping {
     createdFilter: { operation, _ in "ExtRefNbr eq '\(mark(operation))'" })
 
   private static let selected =
-    ["NoteID", "ContactID", "Active", "Type", "Owner", "OwnerEmployeeName", "Workgroup", "ExtRefNbr", "DateOfBirth", "LastModifiedDateTime"] + texts.map(\.name)
+    [
+      "NoteID", "ContactID", "Active", "Type", "Owner", "OwnerEmployeeName", "Workgroup", "ExtRefNbr", "DateOfBirth",
+      "LastModifiedDateTime",
+    ] + texts.map(\.name)
     + PhoneSlots.names + ["Address/AddressLine1", "Address/AddressLine2"] + addressTexts.map { "Address/\($0.name)" }
 
   /// What a contact of the ERP can hold.
@@ -54,7 +57,8 @@ enum ContactMapping {
     return Entity(
       id: EntityID(rawValue: id), key: record.text("ContactID") ?? "", version: modified?.iso8601Milliseconds ?? version,
       modified: modified,
-      fields: fields, owner: record.text("Owner"), ownerName: record.text("OwnerEmployeeName"), workgroup: record.text("Workgroup"), isInScope: isInScope(record),
+      fields: fields, owner: record.text("Owner"), ownerName: record.text("OwnerEmployeeName"),
+      workgroup: record.text("Workgroup"), isInScope: isInScope(record),
       operationID: record.text("ExtRefNbr").flatMap(operation))
   }
 

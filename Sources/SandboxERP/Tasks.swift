@@ -8,7 +8,7 @@ extension ERPServer {
       record.fields["CreatedByID"] = .text(configuration.username)
       record.linked["Reminder"] = record.linked["Reminder"] ?? ["IsActive": .flag(false)]
     }
-    for (name, usual) in [("Status", "Open"), ("Priority", "Normal")] where record.fields[name] == nil { record.fields[name] = .text(usual) }
+    record.fields.merge(["Status": .text("Open"), "Priority": .text("Normal")]) { given, _ in given }
     let (old, new) = (before?.fields["Status"]?.text, record.fields["Status"]?.text)
     guard old != new else { return }
     if new == "Completed" {

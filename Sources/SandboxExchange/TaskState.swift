@@ -11,8 +11,9 @@ extension ExchangeServer {
     let percent = item.text("PercentComplete").flatMap(Double.init) ?? 0
     switch element {
     case "Status":
-      guard Self.statuses.contains(item.text("Status") ?? "") else { throw Refusal.schema("'\(item.text("Status") ?? "")' is no task status.") }
-      switch item.text("Status") {
+      let status = item.text("Status") ?? ""
+      guard Self.statuses.contains(status) else { throw Refusal.schema("'\(status)' is no task status.") }
+      switch status {
       case "Completed": complete(task: &item, day: nil)
       case "NotStarted": reopen(task: &item, percent: 0)
       default: reopen(task: &item, percent: percent == 100 ? 0 : percent)
