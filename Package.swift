@@ -60,9 +60,9 @@ let package = Package(
     module("Store", ["Model", "Render", grdb]),
     // The two remotes.
     module("Exchange", ["Model", "Transport", "XMLStream"]),
-    module("ERP", ["Model", "Transport"]),
+    module("ERP", ["MIME", "Model", "Transport"]),
     // What runs.
-    module("SyncEngine", ["Model", "Reconcile", "Render", "Store"]),
+    module("SyncEngine", ["MIME", "Model", "Reconcile", "Render", "Store"]),
     module("Control", ["Model"]),
     module("Mount", ["Model", "Store", "Control", "FuseShim"]),
     module(

@@ -4,9 +4,9 @@ public import Transport
 
 /// The ERP over Acumatica's contract-based REST API (endpoint Default, 24.200.001 and its neighbours).
 public struct AcumaticaClient: ERPPort {
-  private let session: ERPSession
-  private let contract: ContractVersion
-  private let isReadOnly: Bool
+  let session: ERPSession
+  let contract: ContractVersion
+  let isReadOnly: Bool
 
   /// Records of a page with contents.
   static let pageSize = 500
@@ -108,8 +108,10 @@ public struct AcumaticaClient: ERPPort {
   /// See `ERPPort`.
   public func created(by operation: OperationID, like fields: Fields, kind: RecordKind) async throws(SyncError) -> [Entity] {
     let mapping = try EntityMapping.of(kind, contract)
-    let query = mapping.shape + [("$filter", mapping.createdFilter(operation, fields)), ("$top", "10")]
-    return try await list(mapping.name, query).compactMap(mapping.entity)
+    let query = mapping.shape + [("$filter", mapping.createdFilter(operation, fields)), ("$top", kind == .emails ? String(Self.pageSize) : "10")]
+    let found = try await list(mapping.name, query).compactMap(mapping.entity)
+    // An activity's mark stands in its note, which no filter reaches.
+    return kind == .emails ? found.filter { $0.operationID == operation } : found
   }
 
   /// See `ERPPort`. The visible value of an owner differs between sites: id, name and address of the employee are all accepted.
@@ -148,11 +150,11 @@ public struct AcumaticaClient: ERPPort {
     try decoded(try await session.send("GET", "/\(mapping.name)/\(id.rawValue)?\(Self.encoded(mapping.shape))"))
   }
 
-  private func list(_ entity: String, _ query: [(String, String)]) async throws(SyncError) -> [ERPRecord] {
+  func list(_ entity: String, _ query: [(String, String)]) async throws(SyncError) -> [ERPRecord] {
     try decoded(try await session.send("GET", "/\(entity)?\(Self.encoded(query))"))
   }
 
-  private func put(
+  func put(
     _ body: ERPBody, _ mapping: EntityMapping, condition: (name: String, value: String)
   ) async throws(SyncError) -> ERPRecord {
     let bytes: [UInt8]
@@ -163,7 +165,7 @@ public struct AcumaticaClient: ERPPort {
     return try decoded(try await session.send("PUT", path, body: bytes, headers: [condition]))
   }
 
-  private func decoded<Answer: Decodable>(_ answer: HTTPResponse) throws(SyncError) -> Answer {
+  func decoded<Answer: Decodable>(_ answer: HTTPResponse) throws(SyncError) -> Answer {
     // Some publish their JSON with a byte order mark.
     let body = answer.body.starts(with: [0xEF, 0xBB, 0xBF]) ? answer.body.dropFirst(3) : answer.body[...]
     do {
@@ -181,7 +183,7 @@ public struct AcumaticaClient: ERPPort {
     return entity
   }
 
-  private static func encoded(_ query: [(String, String)]) -> String {
+  static func encoded(_ query: [(String, String)]) -> String {
     var allowed = CharacterSet.alphanumerics
     allowed.insert(charactersIn: "-._~$/,")
     return query.map { name, value in "\(name)=\(value.addingPercentEncoding(withAllowedCharacters: allowed) ?? "")" }.joined(

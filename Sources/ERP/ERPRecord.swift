@@ -11,6 +11,8 @@ struct ERPRecord: Decodable, Sendable {
   let linked: [String: ERPRecord]
   /// The whole record's refusal in a 422 answer.
   let error: String?
+  /// Attached files, where they were expanded.
+  let files: [EntityFile]
 
   /// One wrapped field.
   struct Cell: Codable, Sendable, Hashable {
@@ -83,6 +85,16 @@ struct ERPRecord: Decodable, Sendable {
     self.linked = linked
     id = try? container.decodeIfPresent(String.self, forKey: Name(stringValue: "id"))
     error = try? container.decodeIfPresent(String.self, forKey: Name(stringValue: "error"))
+    let listed = (try? container.decodeIfPresent([FileLink].self, forKey: Name(stringValue: "files"))) ?? []
+    files = listed.map { link in
+      // The name comes with the form's name and the record's key before it, up to the last backslash.
+      EntityFile(id: link.id, name: link.filename.split(separator: "\\").last.map(String.init) ?? "attachment")
+    }
+  }
+
+  private struct FileLink: Decodable {
+    var id: String
+    var filename: String
   }
 
   /// The text of a field; nil where it is empty.

@@ -29,18 +29,20 @@ actor ERPSession {
 
   /// Sends one request below the endpoint's address. Answers other than 2xx are thrown.
   /// - Parameter path: percent-encoded, with its query, starting with a slash.
-  func send(_ method: String, _ path: String, body: [UInt8]? = nil, headers: [(name: String, value: String)] = []) async throws(SyncError)
-    -> HTTPResponse
-  {
+  func send(_ method: String, _ path: String, body: [UInt8]? = nil, headers: [(name: String, value: String)] = [], contentType: String = "application/json",
+    maximumResponseBytes: Int? = nil
+  ) async throws(SyncError) -> HTTPResponse {
     await enter()
     defer { leave() }
     try await waitForPause()
     if !isSignedIn { try await signIn() }
-    var answer = try await request(method, endpointAddress + path, body, headers)
+    var outgoing = request(method, endpointAddress + path, body, headers, contentType: contentType)
+    if let maximumResponseBytes { outgoing.maximumResponseBytes = maximumResponseBytes }
+    var answer = try await transport.send(outgoing)
     if answer.status == 401 {
       isSignedIn = false
       try await signIn()
-      answer = try await request(method, endpointAddress + path, body, headers)
+      answer = try await transport.send(outgoing)
     }
     guard (200..<300).contains(answer.status) else {
       let error = ERPErrors.error(for: answer, "\(method) \(path.prefix { $0 != "?" })")
@@ -57,7 +59,7 @@ actor ERPSession {
     guard isSignedIn else { return }
     isSignedIn = false
     // A task of its own: a cancelled round signs out all the same. IIS answers 411 to a POST without a length.
-    let isAnswered = await Task { (try? await request("POST", logoutURL, [], [])) != nil }.value
+    let isAnswered = await Task { (try? await transport.send(request("POST", logoutURL, [], []))) != nil }.value
     jar.removeAll()
     if isAnswered { memory.save(nil) }
   }
@@ -74,14 +76,15 @@ actor ERPSession {
   private var endpointAddress: String { settings.url + "/entity/" + settings.endpoint }
 
   private func request(
-    _ method: String, _ url: String, _ body: [UInt8]?, _ headers: [(name: String, value: String)], hasSecret: Bool = false
-  ) async throws(SyncError) -> HTTPResponse {
+    _ method: String, _ url: String, _ body: [UInt8]?, _ headers: [(name: String, value: String)], hasSecret: Bool = false,
+    contentType: String = "application/json"
+  ) -> HTTPRequest {
     var request = HTTPRequest(method: method, url: url, headers: [(name: "Accept", value: "application/json")] + headers, body: body)
-    if body != nil { request.headers.append((name: "Content-Type", value: "application/json")) }
+    if body != nil { request.headers.append((name: "Content-Type", value: contentType)) }
     request.timeoutSeconds = Self.timeoutSeconds
     request.cookieJar = jar
     request.bodyHoldsSecret = hasSecret
-    return try await transport.send(request)
+    return request
   }
 
   private func signIn() async throws(SyncError) {
@@ -97,7 +100,7 @@ actor ERPSession {
     do { body = [UInt8](try JSONEncoder().encode(form)) } catch {
       throw SyncError(.malformedRequest, "the ERP sign-in could not be encoded")
     }
-    let answer = try await request("POST", settings.url + "/entity/auth/login", body, [], hasSecret: true)
+    let answer = try await transport.send(request("POST", settings.url + "/entity/auth/login", body, [], hasSecret: true))
     guard answer.status == 204 || answer.status == 200 else {
       let error = ERPErrors.error(for: answer, "sign in to \(settings.url)")
       let text = error.cause ?? ""

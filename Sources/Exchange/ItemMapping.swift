@@ -15,7 +15,7 @@ struct ItemMapping: Sendable {
   let writeChange: @Sendable (ItemUpdate, inout XMLWriter) -> Void
 
   private static let mappings: [RecordKind: ItemMapping] = [
-    .contacts: ContactProperties.mapping, .tasks: TaskProperties.mapping,
+    .contacts: ContactProperties.mapping, .tasks: TaskProperties.mapping, .emails: MessageProperties.mapping,
   ]
 
   /// The mapping of a record type.

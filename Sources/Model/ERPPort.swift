@@ -1,5 +1,5 @@
 /// The ERP as the engine sees it. One reading serves all employees.
-public protocol ERPPort: Sendable {
+public protocol ERPPort: ERPMailPort {
   /// One page of the records changed since the cursor (LastModifiedDateTime filter). What slips through a cursor is found by `versions`.
   /// - Parameter cursor: nil: everything.
   func changes(of kind: RecordKind, since cursor: String?, page: String?) async throws(SyncError) -> EntityChangePage
@@ -99,8 +99,11 @@ public struct NewEntity: Sendable, Hashable, Codable {
   public var contactClass: String?
   /// The creation that it stems from or belongs to.
   public var operationID: OperationID
+  /// Of an email activity: what it has beside its values.
+  public var mail: NewMail?
   /// Creates the value from its parts.
-  public init(fields: Fields, owner: String? = nil, contactClass: String? = nil, operationID: OperationID) {
+  public init(fields: Fields, owner: String? = nil, contactClass: String? = nil, operationID: OperationID, mail: NewMail? = nil) {
+    self.mail = mail
     self.fields = fields
     self.owner = owner
     self.contactClass = contactClass

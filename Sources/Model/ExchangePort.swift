@@ -1,7 +1,7 @@
 /// One Exchange account as the engine sees it. Every call names the mailbox; adapters assert that answers are that mailbox's.
 ///
 /// Calls throw for failures of the whole request; failures of one record are in its own result, in the order of the input.
-public protocol ExchangePort: Sendable {
+public protocol ExchangePort: ExchangeMailPort {
   /// Finds the folder of a record type, creating the separate folder when `name` is given and it is missing (EWS GetFolder, FindFolder, CreateFolder).
   /// - Parameter name: the separate folder's name, directly under the mailbox's root; nil: the mailbox's own folder of the type.
   /// - Parameter create: false: nil is returned instead of creating.
@@ -139,11 +139,14 @@ public struct NewItem: Sendable, Hashable, Codable {
   public var foreignID: EntityID
   /// The creation that it stems from or belongs to.
   public var operationID: OperationID
+  /// Of a message: its bytes (MIME); nil: made from the values.
+  public var content: [UInt8]?
   /// Creates the value from its parts.
-  public init(fields: Fields, foreignID: EntityID, operationID: OperationID) {
+  public init(fields: Fields, foreignID: EntityID, operationID: OperationID, content: [UInt8]? = nil) {
     self.fields = fields
     self.foreignID = foreignID
     self.operationID = operationID
+    self.content = content
   }
 }
 

@@ -116,6 +116,19 @@ extension Field {
   public static let recurrence = Field(rawValue: "recurrence")
   /// RFC 5322 Message-ID with its angle brackets.
   public static let messageID = Field(rawValue: "messageID")
+  /// Who wrote an email, as people read it.
+  public static let from = Field(rawValue: "from")
+  /// Whom an email is to, as people read it.
+  public static let to = Field(rawValue: "to")
+  /// Who gets a copy of an email.
+  public static let cc = Field(rawValue: "cc")
+  /// Who gets a copy of an email unseen by the others.
+  public static let bcc = Field(rawValue: "bcc")
+  /// The addresses of all these, in lower case.
+  public static let participants = Field(rawValue: "participants")
+
+  /// Every field of an email.
+  public static let emailFields: [Field] = [.subject, .from, .to, .cc, .bcc, .participants, .start, .messageID]
 
   /// Every field of a contact, in the order in which people read them.
   public static let contactFields: [Field] = [

@@ -24,6 +24,9 @@ public struct Fields: Sendable, Hashable {
   /// The text of a field; nil where it is empty or no text.
   public func text(_ field: Field) -> String? { values[field]?.text }
 
+  /// What a record is looked up by beside its ids: a contact's first address in lower case, an email's Message-ID.
+  public var lookupKey: String? { text(.email1)?.lowercased() ?? text(.messageID) }
+
   /// The names of the fields that have a value, in the order of their names.
   public var names: [Field] { values.keys.sorted() }
 

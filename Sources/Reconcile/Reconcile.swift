@@ -5,6 +5,7 @@ public import Model
 /// Each side is compared with its own base only, because the mapping between them loses something both ways. Actions that write on
 /// both sides of one pair come together; `acknowledge` moves the bases on where nothing is written.
 public func reconcile(_ input: ReconcileInput) -> [Action] {
+  if input.kind == .emails { return Emails(input: input).decide() }
   if let link = input.link {
     return link.isDetached ? [] : Linked(input: input, link: link).decide()
   }

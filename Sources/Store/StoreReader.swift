@@ -32,7 +32,7 @@ public struct StoreReader {
       Self.entityColumns + "WHERE kind = ? AND revision > ? ORDER BY revision LIMIT ?", [kind.rawValue, revision, limit], storedEntity)
   }
 
-  /// Entities that have this e-mail address (lower case) and are not deleted.
+  /// Entities that have this e-mail address (lower case), or of emails this Message-ID (`Fields.lookupKey`), and are not deleted.
   public func entities(kind: RecordKind, email: String) throws -> [StoredEntity] {
     try db.rows(Self.entityColumns + "WHERE kind = ? AND email = ? AND deleted = 0 ORDER BY id", [kind.rawValue, email], storedEntity)
   }
@@ -78,7 +78,7 @@ public struct StoreReader {
       [mailbox.address, kind.rawValue, foreignID.rawValue], storedItem)
   }
 
-  /// Items that have this e-mail address (lower case) and are not deleted.
+  /// Items that have this e-mail address (lower case), or of emails this Message-ID (`Fields.lookupKey`), and are not deleted.
   public func items(kind: RecordKind, mailbox: Mailbox, email: String) throws -> [StoredItem] {
     try db.rows(
       Self.itemColumns + "AND email = ? AND presence < 2 AND record IS NOT NULL ORDER BY id", [mailbox.address, kind.rawValue, email],

@@ -57,7 +57,7 @@ public final class StoreTransaction {
         revision = excluded.revision, deleted = 0
       """,
       [
-        kind.rawValue, entity.id.rawValue, entity.version, entity.fields.text(.email1)?.lowercased(), try Coding.text(entity), revision,
+        kind.rawValue, entity.id.rawValue, entity.version, entity.fields.lookupKey, try Coding.text(entity), revision,
       ])
     return !same
   }
@@ -114,7 +114,7 @@ public final class StoreTransaction {
       """,
       [
         mailbox.address, kind.rawValue, item.version.id.rawValue, item.version.changeKey, item.foreignID?.rawValue,
-        item.fields.text(.email1)?.lowercased(), try Coding.text(item), revision, isCreated,
+        item.fields.lookupKey, try Coding.text(item), revision, isCreated,
       ])
     return !same
   }

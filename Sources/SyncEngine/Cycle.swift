@@ -9,6 +9,8 @@ struct Cycle: Sendable {
   let guards: Guards
   let spoke: Spoke
   let employee: ERPEmployee?
+  /// Addresses of all employees, in lower case.
+  let colleagues: Set<String>
   let exchange: any ExchangePort
 
   /// Pairs decided and written at once.
@@ -58,7 +60,8 @@ struct Cycle: Sendable {
       throw SyncError(.folderNotFound, "\(spoke.mailbox.address) has no folder '\(spoke.folderName)' and this account may not create it")
     }
     let executor = Executor(
-      parts: parts, log: log, spoke: spoke, employee: employee, exchange: exchange, folder: folder, run: run)
+      parts: parts, log: log, spoke: spoke, employee: employee, colleagues: colleagues, exchange: exchange, folder: folder,
+      run: run)
     let isFirstRun = try parts.store.read { try $0.cursor(spoke.initialisedCursor) } == nil
     try prepareTree()
     try await Recovery(executor: executor).settleOpenIntents()
@@ -142,10 +145,11 @@ struct Cycle: Sendable {
     }
   }
 
-  /// On a first run, items that were moved out of the folder before the cache was lost stay unlinked instead of being made anew.
+  /// On a first run, items that were moved out of the folder before the cache was lost stay unlinked instead of being made anew. Of
+  /// messages that holds for deleted ones too: their activities stay.
   private func keepAwayFromMovedItems(_ folder: FolderID) async throws(SyncError) {
     let elsewhere = try await exchange.stampedItems(nil, kind: spoke.kind, in: spoke.mailbox).filter {
-      $0.folder != folder && !$0.isInDeletedItems
+      $0.folder != folder && (spoke.kind == .emails || !$0.isInDeletedItems)
     }
     guard !elsewhere.isEmpty else { return }
     try parts.store.write { transaction in

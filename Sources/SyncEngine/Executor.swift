@@ -16,6 +16,8 @@ struct Executor: Sendable {
   let log: SyncLog
   let spoke: Spoke
   let employee: ERPEmployee?
+  /// Addresses of all employees, in lower case.
+  let colleagues: Set<String>
   let exchange: any ExchangePort
   let folder: FolderID
   let run: String
@@ -35,6 +37,7 @@ struct Executor: Sendable {
 
   /// Carries out every action of these pairs. Throws only for what stops the mailbox; a record that fails is counted and tried again.
   func carryOut(_ decided: [Decided]) async throws(SyncError) -> Tally {
+    if spoke.kind == .emails { return try await EmailExecutor(executor: self).carryOut(decided) }
     var tally = try settleLocally(decided)
     var erpWrites: [DueWrite] = []
     var exchangeWrites: [DueWrite] = []
@@ -62,7 +65,7 @@ struct Executor: Sendable {
   }
 
   /// What needs no remote write.
-  private func settleLocally(_ decided: [Decided]) throws(SyncError) -> Tally {
+  func settleLocally(_ decided: [Decided]) throws(SyncError) -> Tally {
     let now = parts.surroundings.now()
     var tally = Tally()
     var notes: [(LogEntry.Level, String)] = []
@@ -139,11 +142,17 @@ struct Executor: Sendable {
 
   /// Counts a failed record for another try. What may have been applied stays open as an intent, for the next cycle to look up.
   func noteFailure(_ write: DueWrite, _ error: SyncError) throws(SyncError) {
-    log.write(.error, "\(write.pair.name): \(write.action.intentName) failed: \(error)", spoke)
+    if !error.leavesWriteInDoubt { try parts.store.write { try $0.close(write.operation) } }
+    try noteFailure(of: write.pair, write.action.intentName, error)
+  }
+
+  /// Counts a record for another try.
+  /// - Parameter what: what failed, in one word.
+  func noteFailure(of pair: Pair, _ what: String, _ error: SyncError) throws(SyncError) {
+    log.write(.error, "\(pair.name): \(what) failed: \(error)", spoke)
     let now = parts.surroundings.now()
     try parts.store.write { transaction in
-      if !error.leavesWriteInDoubt { try transaction.close(write.operation) }
-      for subject in write.pair.subjects {
+      for subject in pair.subjects {
         _ = try transaction.noteFailure(mailbox: spoke.mailbox, kind: spoke.kind, subject: subject, error: error.description, at: now)
       }
     }

@@ -13,12 +13,14 @@ struct Outcome: Sendable {
     at now: Timestamp, _ transaction: any RecordTransaction
   ) throws {
     let known = pair.link
-    let link = Link(
+    var link = Link(
       id: known?.id ?? 0, mailbox: spoke.mailbox, kind: spoke.kind, entityID: entity.id, itemID: item.version.id,
       baseEntity: baseEntity ?? Base(fields: entity.fields, version: entity.version),
       baseItem: baseItem ?? Base(fields: item.fields, version: item.version.changeKey), state: .linked, origin: known?.origin ?? origin,
       uid: known?.uid ?? entity.id.rawValue, operationID: operation ?? known?.operationID ?? item.operationID,
       moveKey: item.moveKey ?? known?.moveKey, syncedAt: now)
+    // A message's contents are read after its link is made; until then its version is unknown.
+    if spoke.kind == .emails { link.baseItem?.version = nil }
     let saved = try transaction.save(link)
     try putFile(saved, item: item, entity: entity, transaction)
     for subject in [Subject.entity(entity.id), Subject.item(item.version.id)] {
@@ -45,8 +47,15 @@ struct Outcome: Sendable {
   /// Writes the record's file as the mailbox has the record. Bytes depend on the record alone, so that a rebuilt cache gives the same file.
   func putFile(_ link: Link, item: Item, entity: Entity, _ transaction: any RecordTransaction) throws {
     let modified = item.modified ?? entity.modified ?? Timestamp(milliseconds: 0)
+    // A message's file has the bytes that Exchange has: whoever has read them puts it.
     guard let bytes = RecordFile.render(spoke.kind, uid: link.uid, fields: item.fields, revision: modified) else { return }
-    var attributes = ["erp_id": entity.id.rawValue, "exchange_id": item.version.id.rawValue, "change_key": item.version.changeKey]
+    try putFile(link, item: item, bytes: bytes, modified: modified, transaction)
+  }
+
+  /// Writes the record's file with these bytes.
+  func putFile(_ link: Link, item: Item, bytes: [UInt8], modified: Timestamp, _ transaction: any RecordTransaction) throws {
+    var attributes = ["exchange_id": item.version.id.rawValue, "change_key": item.version.changeKey]
+    attributes["erp_id"] = link.entityID?.rawValue
     attributes["origin"] = link.origin.rawValue
     attributes["synced_at"] = link.syncedAt?.iso8601
     _ = try transaction.putFile(

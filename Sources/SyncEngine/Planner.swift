@@ -11,6 +11,8 @@ struct Pair: Sendable {
   var isMatched = false
   /// The item is a second one of a linked record, made by a write that was taken for lost.
   var isTwin = false
+  /// The item is a message whose activity the ERP no longer has: it stays, and no second activity is made of it.
+  var isOrphan = false
   /// Why nothing may be done, where the rule lies outside the reconciler: an ambiguous match, a stamp without partner.
   var obstacle: String?
 
@@ -141,6 +143,7 @@ struct Planner: Sendable {
   func decide(_ candidate: Candidate, _ reader: any RecordReader) throws -> Decided? {
     guard let pair = try pair(candidate, reader) else { return nil }
     if let obstacle = pair.obstacle { return Decided(pair: pair, actions: [Action(.leave, reason: obstacle)]) }
+    if pair.isOrphan { return Decided(pair: pair, actions: [Action(.link, reason: "the ERP's activity is gone, the message stays")]) }
     if let twin = pair.item, pair.isTwin {
       let losers = twin.item.fields.names.map { Loser(side: .exchange, field: $0, lost: twin.item.fields[$0], kept: nil) }
       let reason = "made twice by a write that was taken for lost: one stays"
@@ -151,7 +154,7 @@ struct Planner: Sendable {
       exchangeSupport: exchange.support(for: spoke.kind),
       link: pair.link.map { LinkBases(baseEntity: $0.baseEntity, baseItem: $0.baseItem, isDetached: $0.state == .detached) },
       entity: observed(pair.entity), item: observed(pair.item),
-      entityIsInScope: pair.entity.map { Scope.entity($0.entity, policy: spoke.policy, kind: spoke.kind, employee: employee) } ?? false,
+      entityIsInScope: pair.entity.map { isInScope($0.entity) } ?? false,
       itemIsInScope: pair.item.map {
         Scope.item(
           $0.item, policy: spoke.policy, kind: spoke.kind, isInPolicyFolder: spoke.section.folder != nil, isLinked: pair.link != nil)
@@ -184,7 +187,7 @@ struct Planner: Sendable {
     // An item that left its folder and is not explained yet is no evidence of anything.
     if item?.presence == .left { return nil }
     // Neither is a side that was never read again after its contents were lost.
-    if link.state == .linked, entity == nil || item == nil { return nil }
+    if link.state == .linked, entity == nil && spoke.kind != .emails || item == nil { return nil }
     return Pair(link: link, entity: entity, item: item)
   }
 
@@ -196,6 +199,7 @@ struct Planner: Sendable {
     }
     let stamped = try unlinked(reader.items(kind: spoke.kind, mailbox: spoke.mailbox, foreignID: id), reader)
     if let item = stamped.first { return Pair(entity: entity, item: item, isMatched: true) }
+    if spoke.kind == .emails { return try messagePair(of: entity, reader) }
     guard spoke.section.mergeByEmail, let email = entity.entity.fields.text(.email1) else { return Pair(entity: entity) }
     let byEmail = try unlinked(reader.items(kind: spoke.kind, mailbox: spoke.mailbox, email: email.lowercased()), reader)
       .filter { $0.item.foreignID == nil && isAcceptable($0.item) }
@@ -210,6 +214,7 @@ struct Planner: Sendable {
     if let link = try reader.link(item: id, kind: spoke.kind, mailbox: spoke.mailbox) { return try linkedPair(link, reader) }
     if let stamp = item.item.foreignID {
       guard let entity = try reader.entity(stamp, kind: spoke.kind), !entity.isDeleted else {
+        if spoke.kind == .emails { return try orphan(item, stamp, reader) }
         return Pair(item: item, obstacle: "the item names a record that the ERP does not have: left as it is")
       }
       guard let link = try reader.link(entity: stamp, kind: spoke.kind, mailbox: spoke.mailbox) else {
@@ -217,6 +222,7 @@ struct Planner: Sendable {
       }
       return try restamped(item, link, reader)
     }
+    if spoke.kind == .emails { return try activityPair(of: item, reader) }
     guard spoke.section.mergeByEmail, let email = item.item.fields.text(.email1), isAcceptable(item.item) else { return Pair(item: item) }
     let entities = try reader.entities(kind: spoke.kind, email: email.lowercased())
     if entities.isEmpty { return Pair(item: item) }
@@ -245,9 +251,12 @@ struct Planner: Sendable {
       return Pair(item: item, isTwin: true)
     }
     if let other = linkedItem, isNextOccurrence(item.item, of: other.item) { return Pair(item: item) }
-    guard link.state == .linked, linkedItem?.presence == .deleted else { return nil }
+    // A message that comes back is shown again, whatever had become of its pair.
+    let isGone = spoke.kind == .emails ? linkedItem?.presence ?? .deleted == .deleted : linkedItem?.presence == .deleted
+    guard isGone, link.state == .linked || spoke.kind == .emails else { return nil }
     var repointed = link
     repointed.itemID = item.item.version.id
+    repointed.state = .linked
     return Pair(link: repointed, entity: try link.entityID.flatMap { try reader.entity($0, kind: spoke.kind) }, item: item)
   }
 
@@ -257,11 +266,16 @@ struct Planner: Sendable {
       && item.fields[.recurrence] != nil
   }
 
-  private func isAcceptable(_ item: Item) -> Bool {
+  private func isInScope(_ entity: Entity) -> Bool {
+    if spoke.kind == .emails { return Scope.email(entity, employee: employee, mailbox: spoke.mailbox) }
+    return Scope.entity(entity, policy: spoke.policy, kind: spoke.kind, employee: employee)
+  }
+
+  func isAcceptable(_ item: Item) -> Bool {
     Scope.item(item, policy: spoke.policy, kind: spoke.kind, isInPolicyFolder: spoke.section.folder != nil, isLinked: false)
   }
 
-  private func unlinked(_ items: [StoredItem], _ reader: any RecordReader) throws -> [StoredItem] {
+  func unlinked(_ items: [StoredItem], _ reader: any RecordReader) throws -> [StoredItem] {
     try items.filter {
       try $0.presence == .present && reader.link(item: $0.item.version.id, kind: spoke.kind, mailbox: spoke.mailbox) == nil
     }

@@ -15,7 +15,7 @@ struct Recovery: Sendable {
 
   /// A creation that was under way when its process ended may come into being after the look-up: it is given its time first.
   private func letSettle(_ open: [Intent]) async throws(SyncError) {
-    let creates = open.filter { $0.sends > 0 && ($0.action == "create" || $0.action == Forking.action) }
+    let creates = open.filter { $0.sends > 0 && ["create", Forking.action, EmailContacts.action].contains($0.action) }
     guard let latest = creates.map(\.time).max() else { return }
     let left = latest.milliseconds + Self.settlingMilliseconds - parts.surroundings.now().milliseconds
     // A clock that was set back must not stop the mailbox.
@@ -109,6 +109,7 @@ struct Recovery: Sendable {
 
   private func settleERP(_ intent: Intent) async throws(SyncError) {
     switch intent.action {
+    case "create" where spoke.kind == .emails: try await EmailImporter(executor: executor).settle(intent)
     case "create", Forking.action: try await settleEntityCreate(intent)
     case "update": try await settleEntityUpdate(intent)
     default:

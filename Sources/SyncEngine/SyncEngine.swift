@@ -34,7 +34,7 @@ public struct SyncEngine: Sendable {
   }
 
   /// The record types that this version synchronizes; sections of others are read, checked and left alone.
-  public static let synchronizedKinds: Set<RecordKind> = [.contacts, .tasks]
+  public static let synchronizedKinds: Set<RecordKind> = [.contacts, .tasks, .emails]
 
   /// Synchronizes now.
   /// - Parameters:
@@ -131,6 +131,7 @@ public struct SyncEngine: Sendable {
   private func cycle(_ spoke: Spoke, _ people: [ERPEmployee]) -> Cycle {
     Cycle(
       parts: parts, log: log, guards: settings.guards, spoke: spoke, employee: people.first { $0.id == spoke.employee.id },
+      colleagues: Set((people.compactMap(\.email) + settings.employees.map(\.email)).map { $0.lowercased() }),
       exchange: parts.exchange[spoke.account.name] ?? MissingAccount(name: spoke.account.name))
   }
 

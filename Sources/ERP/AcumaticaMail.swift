@@ -1,0 +1,59 @@
+import Foundation
+public import Model
+import Transport
+
+extension AcumaticaClient {
+  /// Addresses asked for in one request.
+  private static let addressesPerRequest = 20
+
+  /// See `ERPMailPort`.
+  public func message(_ id: EntityID) async throws(SyncError) -> EntityMessage {
+    let query = Self.encoded([("$select", "NoteID,Body"), ("$expand", "files")])
+    let record: ERPRecord = try decoded(try await session.send("GET", "/Email/\(id.rawValue)?\(query)"))
+    return EntityMessage(body: record.text("Body") ?? "", files: record.files)
+  }
+
+  /// See `ERPMailPort`.
+  public func content(of file: EntityFile, limit: Int) async throws(SyncError) -> [UInt8] {
+    let answer = try await session.send("GET", "/files/\(Self.segment(file.id))", maximumResponseBytes: limit)
+    return answer.body
+  }
+
+  /// See `ERPMailPort`.
+  public func attach(_ name: String, _ bytes: [UInt8], to id: EntityID) async throws(SyncError) {
+    if isReadOnly { throw SyncError(.held, "a plan writes nothing to the ERP") }
+    let path = "/Email/\(id.rawValue)/files/\(Self.segment(name))"
+    _ = try await session.send("PUT", path, body: bytes, contentType: "application/octet-stream")
+  }
+
+  /// See `ERPMailPort`.
+  public func replaceBody(of id: EntityID, with html: String) async throws(SyncError) {
+    if isReadOnly { throw SyncError(.held, "a plan writes nothing to the ERP") }
+    var body = ERPBody(id: id)
+    body.cells["Body"] = .text(html)
+    _ = try await put(body, EmailMapping.mapping, condition: (name: "If-Match", value: "*"))
+  }
+
+  /// See `ERPMailPort`.
+  public func contacts(withAddresses addresses: [String]) async throws(SyncError) -> [String: [EntityID]] {
+    var found: [String: [EntityID]] = [:]
+    let distinct = Set(addresses.map { $0.lowercased() }).sorted()
+    for start in stride(from: 0, to: distinct.count, by: Self.addressesPerRequest) {
+      let some = distinct[start..<min(start + Self.addressesPerRequest, distinct.count)]
+      let filter = some.map { "Email eq '\(EmailMapping.quoted($0))'" }.joined(separator: " or ")
+      let records = try await list("Contact", [("$select", "NoteID,Email"), ("$filter", filter), ("$top", String(Self.pageSize))])
+      for record in records {
+        guard let id = record.text("NoteID") ?? record.id, let address = record.text("Email")?.lowercased() else { continue }
+        found[address, default: []].append(EntityID(rawValue: id))
+      }
+    }
+    return found
+  }
+
+  /// One segment of a path, percent-encoded.
+  private static func segment(_ text: String) -> String {
+    var allowed = CharacterSet.alphanumerics
+    allowed.insert(charactersIn: "-._~")
+    return text.addingPercentEncoding(withAllowedCharacters: allowed) ?? ""
+  }
+}
