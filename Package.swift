@@ -72,7 +72,7 @@ let package = Package(
     module("SandboxStore", [grdb]),
     module("SandboxExchange", ["MIME", "TimeZones", "XMLStream", "SandboxStore", http]),
     module("SandboxERP", ["SandboxStore", http]),
-    module("Sandbox", ["SandboxSeed", "SandboxStore", "SandboxExchange", "SandboxERP", http, sockets]),
+    module("Sandbox", ["MIME", "SandboxSeed", "SandboxStore", "SandboxExchange", "SandboxERP", http, sockets]),
     .executableTarget(
       name: "concordfs",
       dependencies: ["Daemon", "Sandbox", "SyncEngine", "Configuration", "Control", "Store", "Render", "Model", arguments],

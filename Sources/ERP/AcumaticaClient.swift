@@ -108,7 +108,8 @@ public struct AcumaticaClient: ERPPort {
   /// See `ERPPort`.
   public func created(by operation: OperationID, like fields: Fields, kind: RecordKind) async throws(SyncError) -> [Entity] {
     let mapping = try EntityMapping.of(kind, contract)
-    let query = mapping.shape + [("$filter", mapping.createdFilter(operation, fields)), ("$top", kind == .emails ? String(Self.pageSize) : "10")]
+    let query =
+      mapping.shape + [("$filter", mapping.createdFilter(operation, fields)), ("$top", kind == .emails ? String(Self.pageSize) : "10")]
     let found = try await list(mapping.name, query).compactMap(mapping.entity)
     // An activity's mark stands in its note, which no filter reaches.
     return kind == .emails ? found.filter { $0.operationID == operation } : found

@@ -29,7 +29,9 @@ actor ERPSession {
 
   /// Sends one request below the endpoint's address. Answers other than 2xx are thrown.
   /// - Parameter path: percent-encoded, with its query, starting with a slash.
-  func send(_ method: String, _ path: String, body: [UInt8]? = nil, headers: [(name: String, value: String)] = [], contentType: String = "application/json",
+  func send(
+    _ method: String, _ path: String, body: [UInt8]? = nil, headers: [(name: String, value: String)] = [],
+    contentType: String = "application/json",
     maximumResponseBytes: Int? = nil
   ) async throws(SyncError) -> HTTPResponse {
     await enter()

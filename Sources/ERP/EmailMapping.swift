@@ -11,8 +11,10 @@ enum EmailMapping {
   /// The mapping as the client uses it.
   static let mapping = EntityMapping(
     name: "Email",
-    selected: ["NoteID", "Subject", "StartDate", "MailStatus", "Incoming", "Owner", "Workgroup", "LastModifiedDateTime"] + people.map(\.name),
-    expanded: [], support: support, entity: { entity(from: $0) }, creation: { creation($0) }, change: { update, _ in ERPBody(id: update.id) },
+    selected: ["NoteID", "Subject", "StartDate", "MailStatus", "Incoming", "Owner", "Workgroup", "LastModifiedDateTime"]
+      + people.map(\.name),
+    expanded: [], support: support, entity: { entity(from: $0) }, creation: { creation($0) },
+    change: { update, _ in ERPBody(id: update.id) },
     createdFilter: { createdFilter($1) })
 
   /// What an email activity can hold. Lists of people are cut by `fitting`, so that no address is torn.

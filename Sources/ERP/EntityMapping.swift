@@ -25,7 +25,9 @@ struct EntityMapping: Sendable {
   }
 
   private static let mappings: [ContractVersion: [RecordKind: EntityMapping]] = Dictionary(
-    uniqueKeysWithValues: ContractVersion.allCases.map { ($0, [.contacts: ContactMapping.mapping, .tasks: TaskMapping.mapping($0), .emails: EmailMapping.mapping]) })
+    uniqueKeysWithValues: ContractVersion.allCases.map {
+      ($0, [.contacts: ContactMapping.mapping, .tasks: TaskMapping.mapping($0), .emails: EmailMapping.mapping])
+    })
 
   /// The mapping of a record type in a contract.
   /// - Throws: `configuration` for a type that this version does not synchronize.

@@ -18,6 +18,8 @@ public struct SandboxOptions: Sendable {
   public var contacts = 60
   /// Tasks in the ERP.
   public var tasks = 15
+  /// Emails, half of them in the ERP and half in the mailboxes.
+  public var emails = 12
   /// Private contacts that each mailbox has of its own.
   public var privateContacts = 3
   /// Seed of the data.
@@ -34,14 +36,15 @@ private struct SeedSize: Codable {
   var employees: Int
   var contacts: Int
   var tasks: Int
+  var emails: Int
   var seed: UInt64
 
   init(_ options: SandboxOptions) {
-    (employees, contacts, tasks, seed) = (options.employees, options.contacts, options.tasks, options.seed)
+    (employees, contacts, tasks, emails, seed) = (options.employees, options.contacts, options.tasks, options.emails, options.seed)
   }
 
   func apply(to options: inout SandboxOptions) {
-    (options.employees, options.contacts, options.tasks, options.seed) = (employees, contacts, tasks, seed)
+    (options.employees, options.contacts, options.tasks, options.emails, options.seed) = (employees, contacts, tasks, emails, seed)
   }
 }
 
@@ -59,6 +62,9 @@ public final class Sandbox: Sendable {
   public static let erpUser = (name: "concord", password: "sandbox-erp")
   /// Password of every employee's mailbox.
   public static let mailboxPassword = "sandbox-user"
+
+  /// The mail folders of the two policies.
+  private static let mailFolders = ["ERP Mail", "Service Mail"]
 
   private let options: SandboxOptions
   private let exchange: ExchangeServer
@@ -125,6 +131,8 @@ public final class Sandbox: Sendable {
     for task in company.tasks(options.tasks, seed: options.seed, today: today) {
       await erp.addTask(task.fields, reminder: task.reminderMinute.map { Date(timeIntervalSince1970: Double($0) * 60) })
     }
+    let mail = MailFilling(company: company, exchange: exchange, erp: erp) { Self.mailFolders[$0 % 3 == 2 ? 1 : 0] }
+    try await mail.fill(options.emails, seed: options.seed)
     try await exchange.keep()
     try await erp.keep()
   }
@@ -204,10 +212,11 @@ public final class Sandbox: Sendable {
       "    contacts:",
       "      folder: ERP Contacts", "      merge_by_email: true", "      direction: both", "      filter: all",
       "      contact_class: CUSTOMER", "    tasks: {folder: ERP Tasks, direction: both}",
+      "    emails: {folder: \(Self.mailFolders[0]), attachments: true, create_contacts: true}",
       "  - name: Service", "    description: Contacts and tasks in the mailbox's own folders, marked by a category",
       "    category: {name: From ERP, color: green}",
       "    conflict: last-updated", "    contacts:", "      direction: both", "      filter: all",
-      "    tasks: {direction: both}", "", "employees:",
+      "    tasks: {direction: both}", "    emails: {folder: \(Self.mailFolders[1]), attachments: true}", "", "employees:",
     ]
     for (index, person) in company.employees.enumerated() {
       lines.append("  - {id: \(person.id), email: \(person.email)\(index % 3 == 2 ? ", policy: Service" : "")}")

@@ -57,6 +57,31 @@ extension ExchangeServer {
     item.mail = state
   }
 
+  /// Puts a message into a folder below the mailbox's root, as if it had come there; the folder is made where it is missing.
+  /// - Parameter mime: the message as it came.
+  public func seedMessage(_ mime: [UInt8], mailbox address: String, folder name: String) throws {
+    guard var mailbox = mailboxes[address.lowercased()], let root = mailbox.distinguished("msgfolderroot") else {
+      throw Refusal.folderNotFound
+    }
+    var target = mailbox.folders.values.first { $0.parent == root.id && $0.name == name }
+    if target == nil {
+      change += 1
+      let folder = ServerFolder(
+        id: identities.id(), changeKey: identities.changeKey(), parent: root.id, name: name, folderClass: "IPF.Note", distinguished: nil,
+        change: change)
+      owners[folder.id] = mailbox.address
+      mailbox.folders[folder.id] = folder
+      target = folder
+    }
+    guard let target else { throw Refusal.folderNotFound }
+    let content = Data(mime).base64EncodedString()
+    let message =
+      "<Message><MimeContent>\(content)</MimeContent><ExtendedProperty><ExtendedFieldURI PropertyTag=\"0x0E07\" PropertyType=\"Integer\"/>"
+      + "<Value>1</Value></ExtendedProperty></Message>"
+    _ = try create(try XML.parse(Array(message.utf8)), in: target.id, &mailbox)
+    mailboxes[address.lowercased()] = mailbox
+  }
+
   private func takeExtended(_ tag: Int, _ item: inout ServerItem) -> String? {
     guard let name = item.extended.keys.first(where: { $0.tag == tag }) else { return nil }
     return item.extended.removeValue(forKey: name)?.first

@@ -136,7 +136,7 @@ struct MailboxFeed: Sendable {
         if current.folder == nil || current.folder == folder {
           _ = try transaction.observe(current, kind: kind, mailbox: mailbox)
         } else {
-          try transaction.detach(link, item: current.version.id)
+          try detach(link, item: current.version.id, transaction)
         }
       }
       return
@@ -152,7 +152,7 @@ struct MailboxFeed: Sendable {
       }
     } else if let moved = elsewhere.first(where: { !$0.isInDeletedItems }) {
       log.write(.informational, "an item was moved to another folder and is no longer synchronized", spoke)
-      try parts.store.write { try $0.detach(link, item: item.version.id, movedTo: moved.version.id) }
+      try parts.store.write { try detach(link, item: item.version.id, movedTo: moved.version.id, $0) }
     } else if !elsewhere.isEmpty {
       try parts.store.write { try $0.observeDeleted(item: item.version.id, kind: kind, mailbox: mailbox) }
     } else if case .failure(let error) = answer, error.code == .notFound {
@@ -163,21 +163,20 @@ struct MailboxFeed: Sendable {
       }
     }
   }
+
+  /// Keeps the pair as known but no longer synchronized nor shown, so that neither side is created again.
+  private func detach(_ link: Link, item: ItemID, movedTo new: ItemID? = nil, _ transaction: any RecordTransaction) throws {
+    var detached = link
+    detached.state = .detached
+    if let new { detached.itemID = new }
+    _ = try transaction.save(detached)
+    try transaction.removeFile(uid: link.uid, folder: spoke.folderName, employee: spoke.employee.email)
+    try transaction.observeDeleted(item: item, kind: link.kind, mailbox: link.mailbox)
+  }
 }
 
 /// The names under which failures of single records are counted.
 enum Subject {
   static func item(_ id: ItemID) -> String { "item:\(id.rawValue)" }
   static func entity(_ id: EntityID) -> String { "entity:\(id.rawValue)" }
-}
-
-extension RecordTransaction {
-  /// Keeps the pair as known but no longer synchronized, so that neither side is created again.
-  func detach(_ link: Link, item: ItemID, movedTo new: ItemID? = nil) throws {
-    var detached = link
-    detached.state = .detached
-    if let new { detached.itemID = new }
-    _ = try save(detached)
-    try observeDeleted(item: item, kind: link.kind, mailbox: link.mailbox)
-  }
 }

@@ -254,9 +254,7 @@ struct Planner: Sendable {
     // A message that comes back is shown again, whatever had become of its pair.
     let isGone = spoke.kind == .emails ? linkedItem?.presence ?? .deleted == .deleted : linkedItem?.presence == .deleted
     guard isGone, link.state == .linked || spoke.kind == .emails else { return nil }
-    var repointed = link
-    repointed.itemID = item.item.version.id
-    repointed.state = .linked
+    let repointed = link.repointed(to: item.item.version.id)
     return Pair(link: repointed, entity: try link.entityID.flatMap { try reader.entity($0, kind: spoke.kind) }, item: item)
   }
 

@@ -12,7 +12,7 @@ def test_sync_without_a_daemon_and_again_with_one(world):
     assert [line for line in lines if " contacts: " in line] == [
         f"{name}@example.test contacts: 60 created-items" for name in ["alice", "bob", "carol"]]
     assert [line.split(":")[0] for line in lines if " tasks: " in line] == [f"{name}@example.test tasks" for name in ["alice", "bob", "carol"]]
-    assert world.run("sync", check=0).stdout.count("nothing to do") == 6
+    assert world.run("sync", check=0).stdout.count("nothing to do") == 9
     world.start()
     assert "done: all wait" in world.run("sync", check=0).stdout
     assert "done: bob@example.test contacts wait" in world.run("sync", "bob@example.test", "--types", "contacts", check=0).stdout

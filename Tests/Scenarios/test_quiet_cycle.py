@@ -20,7 +20,7 @@ def test_the_own_writes_are_listed_once_and_then_no_more(mounted):
     mounted.control.clear()
     mounted.daemon.sync()
     listings = [entry["items"] for entry in mounted.control.exchange_log() if entry["operation"] == "SyncFolderItems"]
-    assert listings == [0] * 6, "contacts and tasks of three people"
+    assert listings == [0] * 9, "contacts, tasks and emails of three people"
 
 
 def test_the_logs_would_show_a_write(mounted):

@@ -57,8 +57,8 @@ def test_a_restart_of_the_sandbox_changes_nothing_and_the_next_cycle_is_quiet(ke
     exchange, erp = kept.control.exchange_log(), kept.control.erp_log()
     assert {entry["operation"] for entry in exchange} <= {"GetFolder", "SyncFolderItems"}
     changes = [entry for entry in exchange if entry["operation"] == "SyncFolderItems"]
-    assert [entry["items"] for entry in changes] == [0, 0, 0]
-    assert [entry["codes"] for entry in changes] == [["NoError"]] * 3, "the sync states are still known"
+    assert changes and {entry["items"] for entry in changes} == {0}
+    assert {tuple(entry["codes"]) for entry in changes} == {("NoError",)}, "the sync states are still known"
     assert sum(entry["records"] for entry in erp if entry["entity"] == "Contact") == 0
 
 

@@ -55,11 +55,15 @@ struct EmailContacts: Sendable {
     }
     do throws(SyncError) {
       let new = NewEntity(
-        fields: fields, owner: executor.employee?.ownerCodes.sorted().first,
+        fields: fields, owner: executor.employee?.ownerCode,
         contactClass: spoke.policy.sections[.contacts]?.contactClass, operationID: intent.id)
       let made = try await parts.erp.create(new, kind: .contacts)
       known[address] = [made.id]
-      try parts.store.write { try $0.close(intent.id) }
+      try parts.store.write { transaction in
+        // Mailboxes that synchronize contacts get it in the same round.
+        if spoke.policy.sections[.contacts] != nil { _ = try transaction.observe(made, kind: .contacts) }
+        try transaction.close(intent.id)
+      }
       executor.log.write(.informational, "a contact was made for \(address), who wrote or got an email", spoke)
     } catch {
       if error.leavesWriteInDoubt || error.stopsAccount { throw error }

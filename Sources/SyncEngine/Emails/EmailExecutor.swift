@@ -62,7 +62,8 @@ struct EmailExecutor: Sendable {
     try parts.store.write { transaction in
       _ = try transaction.observe(saved, kind: spoke.kind, mailbox: spoke.mailbox)
       try save(
-        pair, entityID: entityID, item: saved, content: content, operation: nil, origin: saved.operationID == nil ? .exchange : .erp, at: now,
+        pair, entityID: entityID, item: saved, content: content, operation: nil, origin: saved.operationID == nil ? .exchange : .erp,
+        at: now,
         transaction)
     }
   }
@@ -92,7 +93,8 @@ struct EmailExecutor: Sendable {
         id: known?.id ?? 0, mailbox: spoke.mailbox, kind: spoke.kind, entityID: entityID, itemID: item.version.id,
         baseEntity: Base(fields: Fields(), version: nil),
         baseItem: Base(fields: Fields(), version: content == nil ? nil : item.version.changeKey), state: .linked,
-        origin: known?.origin ?? origin, uid: known?.uid ?? entityID.rawValue, operationID: operation ?? known?.operationID ?? item.operationID,
+        origin: known?.origin ?? origin, uid: known?.uid ?? entityID.rawValue,
+        operationID: operation ?? known?.operationID ?? item.operationID,
         moveKey: item.moveKey ?? known?.moveKey, syncedAt: now))
     if let content { try executor.outcome.putFile(link, item: item, bytes: content, modified: item.modified ?? now, transaction) }
     for subject in [Subject.entity(entityID), Subject.item(item.version.id)] {

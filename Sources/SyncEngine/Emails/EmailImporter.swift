@@ -25,7 +25,7 @@ struct EmailImporter: Sendable {
     do throws(SyncError) {
       try refuseWhileInDoubt(fields)
       letter = try await read(item)
-      try await contacts.ensure(letter.people.values.flatMap { $0 })
+      try await contacts.ensure([Field.from, .to, .cc, .bcc].flatMap { letter.people[$0] ?? [] })
       let new = try await activity(letter, fields, write.operation, &contacts)
       try executor.openIntents([write])
       entity = try await parts.erp.create(new, kind: spoke.kind)
@@ -114,7 +114,7 @@ struct EmailImporter: Sendable {
     let others = [Field.to, .cc, .bcc].flatMap { letter.people[$0] ?? [] }
     let related = try await contacts.related(to: isIncoming ? from + others : others)
     return NewEntity(
-      fields: fields, owner: executor.employee?.ownerCodes.sorted().first, operationID: operation,
+      fields: fields, owner: executor.employee?.ownerCode, operationID: operation,
       mail: NewMail(
         body: LeftOut.html(letter.html, letter.leftOut, "with the message in Exchange"), isIncoming: isIncoming, relatedContact: related))
   }

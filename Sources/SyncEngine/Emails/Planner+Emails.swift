@@ -6,7 +6,9 @@ extension Planner {
   /// An unlinked activity, with the unlinked message of its Message-ID where the mailbox has one.
   func messagePair(of entity: StoredEntity, _ reader: any RecordReader) throws -> Pair {
     guard let messageID = entity.entity.fields.text(.messageID) else { return Pair(entity: entity) }
-    let items = try unlinked(reader.items(kind: spoke.kind, mailbox: spoke.mailbox, email: messageID), reader).filter { isAcceptable($0.item) }
+    let items = try unlinked(reader.items(kind: spoke.kind, mailbox: spoke.mailbox, email: messageID), reader).filter {
+      isAcceptable($0.item)
+    }
     guard let item = items.first else { return Pair(entity: entity) }
     return Pair(entity: entity, item: item, isMatched: true)
   }
@@ -23,9 +25,7 @@ extension Planner {
       taken = true
       let other = try link.itemID.flatMap { try reader.item($0, kind: spoke.kind, mailbox: spoke.mailbox) }
       guard other?.presence ?? .deleted == .deleted else { continue }
-      var repointed = link
-      (repointed.itemID, repointed.state) = (item.item.version.id, .linked)
-      return Pair(link: repointed, entity: entity, item: item)
+      return Pair(link: link.repointed(to: item.item.version.id), entity: entity, item: item)
     }
     return taken ? Pair(item: item, obstacle: "a copy of a message that is synchronized already: left as it is") : Pair(item: item)
   }
@@ -39,8 +39,17 @@ extension Planner {
     }
     let other = try link.itemID.flatMap { try reader.item($0, kind: spoke.kind, mailbox: spoke.mailbox) }
     guard other?.presence ?? .deleted == .deleted else { return nil }
-    var repointed = link
-    (repointed.itemID, repointed.state) = (item.item.version.id, .linked)
-    return Pair(link: repointed, entity: entity, item: item)
+    return Pair(link: link.repointed(to: item.item.version.id), entity: entity, item: item)
+  }
+}
+
+extension Link {
+  /// The same pair with its item under a new id. What was known of the item's version no longer says anything.
+  func repointed(to item: ItemID) -> Link {
+    var copy = self
+    copy.itemID = item
+    copy.state = .linked
+    copy.baseItem?.version = nil
+    return copy
   }
 }
