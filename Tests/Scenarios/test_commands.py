@@ -94,8 +94,8 @@ def test_a_lost_value_can_be_restored(mounted):
 
 
 def test_the_log_tells_what_was_done(mounted):
-    lines = mounted.run("log", "-n", "2", check=0).stdout.splitlines()
-    assert len(lines) == 2 and "synchronized: 60 created-items" in lines[0]
+    lines = mounted.run("log", "-n", "3", check=0).stdout.splitlines()
+    assert len(lines) == 3 and "synchronized: 60 created-items" in lines[0]
     assert mounted.run("log", "--employee", "bob@example.test", check=0).stdout.count("bob@example.test contacts") == 1
     assert mounted.run("log", "--level", "error", check=0).stdout == ""
 

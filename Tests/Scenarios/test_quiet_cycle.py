@@ -5,6 +5,7 @@ WRITES = {"CreateItem", "UpdateItem", "DeleteItem", "MoveItem", "CreateFolder", 
 
 
 def test_a_second_cycle_without_changes_writes_nothing_and_fetches_no_record(mounted):
+    mounted.daemon.sync()  # lists once the email activities that the first cycle made
     mounted.control.clear()
     mounted.daemon.sync()
     exchange, erp = mounted.control.exchange_log(), mounted.control.erp_log()
