@@ -85,5 +85,6 @@ let package = Package(
     .target(name: "FakeTransport", dependencies: ["Model", "Transport"], path: "Tests/FakeTransport", swiftSettings: strict),
     tests("ERP", ["Model", "Transport", "FakeTransport"]),
     tests("Exchange", ["Model", "Transport", "XMLStream", "FakeTransport"]),
+    .testTarget(name: "DocumentationTests", dependencies: ["Exchange", "ERP", "Render", "Model", "XMLStream"], swiftSettings: strict),
   ]
 )

@@ -159,3 +159,14 @@ def test_a_directory_with_files_is_not_hidden_by_accident(world):
     result = world.run("mount", str(world.mount))
     assert result.returncode == 78 and "not empty" in result.stderr
     assert (world.mount / "precious").read_text() == "x"
+
+
+def test_with_both_servers_gone_the_tree_is_read_as_fast_as_ever(mounted):
+    mounted.sandbox.process.send_signal(signal.SIGSTOP)
+    try:
+        # A cycle hangs on the silent server, and nobody else does.
+        assert mounted.daemon.control("sync", "all\n") == 0
+        for words in [["ls", "-lR", str(mounted.mount)], ["grep", "-rc", "BEGIN:VCARD", str(mounted.mount)], ["cat", str(mounted.mount / ".control" / "status")]]:
+            assert subprocess.run(words, capture_output=True, timeout=5).returncode == 0, words
+    finally:
+        mounted.sandbox.process.send_signal(signal.SIGCONT)
