@@ -16,6 +16,8 @@ public struct StoreReader {
   // MARK: The ERP's records, one row for all employees
 
   private static let entityColumns = "SELECT record, revision, deleted FROM entity "
+  // Named, because SQLite would rather walk the whole primary key than sort a handful of rows.
+  private static let entitiesByEmail = entityColumns + "INDEXED BY entity_email "
 
   private func storedEntity(_ row: Row) throws -> StoredEntity {
     StoredEntity(entity: try Coding.value(Entity.self, row[0]), revision: row[1], isDeleted: row[2])
@@ -34,7 +36,7 @@ public struct StoreReader {
 
   /// Entities that have this e-mail address (lower case), or of emails this Message-ID (`Fields.lookupKey`), and are not deleted.
   public func entities(kind: RecordKind, email: String) throws -> [StoredEntity] {
-    try db.rows(Self.entityColumns + "WHERE kind = ? AND email = ? AND deleted = 0 ORDER BY id", [kind.rawValue, email], storedEntity)
+    try db.rows(Self.entitiesByEmail + "WHERE kind = ? AND email = ? AND deleted = 0 ORDER BY id", [kind.rawValue, email], storedEntity)
   }
 
   /// Versions of all entities that are not deleted.
@@ -52,7 +54,16 @@ public struct StoreReader {
 
   // MARK: The mailboxes' records
 
-  private static let itemColumns = "SELECT record, revision, presence FROM item WHERE mailbox = ? AND kind = ? "
+  private static let itemColumns = itemColumns(by: nil)
+
+  /// - Parameter index: an index that has to be used; nil: SQLite chooses.
+  private static func itemColumns(by index: String?) -> String {
+    "SELECT record, revision, presence FROM item \(index.map { "INDEXED BY \($0) " } ?? "")WHERE mailbox = ? AND kind = ? "
+  }
+
+  private static let itemsByStamp = itemColumns(by: "item_foreign")
+  private static let itemsThatLeft = itemColumns(by: "item_left")
+  private static let itemsByEmail = itemColumns(by: "item_email")
 
   private func storedItem(_ row: Row) throws -> StoredItem {
     StoredItem(item: try Coding.value(Item.self, row[0]), revision: row[1], presence: StoredItem.Presence(rawValue: row[2]) ?? .left)
@@ -74,25 +85,28 @@ public struct StoreReader {
   /// Items that carry this stamp and are not deleted.
   public func items(kind: RecordKind, mailbox: Mailbox, foreignID: EntityID) throws -> [StoredItem] {
     try db.rows(
-      Self.itemColumns + "AND foreign_id = ? AND presence < 2 AND record IS NOT NULL ORDER BY id",
+      Self.itemsByStamp + "AND foreign_id = ? AND presence < 2 AND record IS NOT NULL ORDER BY id",
       [mailbox.address, kind.rawValue, foreignID.rawValue], storedItem)
   }
 
   /// Items that have this e-mail address (lower case), or of emails this Message-ID (`Fields.lookupKey`), and are not deleted.
   public func items(kind: RecordKind, mailbox: Mailbox, email: String) throws -> [StoredItem] {
     try db.rows(
-      Self.itemColumns + "AND email = ? AND presence < 2 AND record IS NOT NULL ORDER BY id", [mailbox.address, kind.rawValue, email],
+      Self.itemsByEmail + "AND email = ? AND presence < 2 AND record IS NOT NULL ORDER BY id", [mailbox.address, kind.rawValue, email],
       storedItem)
   }
 
   /// Items that are no longer in their folder and not explained yet.
   public func leftItems(kind: RecordKind, mailbox: Mailbox) throws -> [StoredItem] {
-    try db.rows(Self.itemColumns + "AND presence = 1 AND record IS NOT NULL", [mailbox.address, kind.rawValue], storedItem)
+    try db.rows(Self.itemsThatLeft + "AND presence = 1 AND record IS NOT NULL", [mailbox.address, kind.rawValue], storedItem)
   }
 
   /// Items that were reported changed and whose contents were not read since.
   public func itemsToFetch(kind: RecordKind, mailbox: Mailbox, limit: Int) throws -> [ItemID] {
-    try db.rows("SELECT id FROM item WHERE mailbox = ? AND kind = ? AND unread = 1 LIMIT ?", [mailbox.address, kind.rawValue, limit]) {
+    try db.rows(
+      "SELECT id FROM item INDEXED BY item_unread WHERE mailbox = ? AND kind = ? AND unread = 1 LIMIT ?",
+      [mailbox.address, kind.rawValue, limit]
+    ) {
       ItemID(rawValue: $0[0])
     }
   }

@@ -33,7 +33,9 @@ import XMLStream
     let mapping = ContactMapping.mapping
     guard mapping.support.fields.contains(field) else { return "–" }
     let body = mapping.creation(NewEntity(fields: fields, operationID: OperationID(rawValue: "0")))
-    let own = body.cells.keys.filter { !["ExtRefNbr", "OverrideAccountAddress"].contains($0) && (field == .familyName || $0 != "LastName") }
+    let own = body.cells.keys.filter {
+      !["ExtRefNbr", "OverrideAccountAddress"].contains($0) && (field == .familyName || $0 != "LastName")
+    }
     let linked = body.linked.flatMap { name, cells in cells.keys.map { "\(name)/\($0)" } }
     let labels = own.sorted().map { name -> String in
       guard name.hasSuffix("Type"), case .text(let label)? = body.cells[name]?.content else { return "`\(name)`" }
@@ -48,7 +50,8 @@ import XMLStream
     guard mapping.support.fields.contains(field) else { return "–" }
     if field == .displayName { return "`contacts:DisplayName`, made from the name's parts" + limit(mapping.support, field) }
     var xml = XMLWriter()
-    let update = ItemUpdate(version: ItemVersion(id: ItemID(rawValue: "i"), changeKey: "k"), changes: [field: fields[field]], result: fields)
+    let update = ItemUpdate(
+      version: ItemVersion(id: ItemID(rawValue: "i"), changeKey: "k"), changes: [field: fields[field]], result: fields)
     let namespaces = [("xmlns:t", EWSNames.types)]
     xml.within("x", namespaces) { mapping.writeChange(update, &$0) }
     let paths = try XML.parse(xml.bytes).descendant("ItemChange", "Updates")?.children.compactMap { $0.children.first } ?? []
@@ -71,7 +74,8 @@ import XMLStream
   /// The property that the field adds to a card.
   private static func vcard(_ field: Field, _ fields: Fields) -> String {
     func lines(_ fields: Fields) -> [String] {
-      String(decoding: VCard.render(uid: "u", fields: fields, revision: Timestamp(seconds: 0)), as: UTF8.self).components(separatedBy: "\r\n")
+      String(decoding: VCard.render(uid: "u", fields: fields, revision: Timestamp(seconds: 0)), as: UTF8.self).components(
+        separatedBy: "\r\n")
     }
     let without = Set(lines(Fields()))
     let added = lines(fields).filter { !without.contains($0) }
