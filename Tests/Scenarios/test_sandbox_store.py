@@ -57,8 +57,9 @@ def test_a_restart_of_the_sandbox_changes_nothing_and_the_next_cycle_is_quiet(ke
     exchange, erp = kept.control.exchange_log(), kept.control.erp_log()
     assert {entry["operation"] for entry in exchange} <= {"GetFolder", "SyncFolderItems"}
     changes = [entry for entry in exchange if entry["operation"] == "SyncFolderItems"]
-    assert changes and {entry["items"] for entry in changes} == {0}
-    assert {tuple(entry["codes"]) for entry in changes} == {("NoError",)}, "the sync states are still known"
+    assert len(changes) >= 3
+    assert {entry["items"] for entry in changes} == {0}
+    assert {code for entry in changes for code in entry["codes"]} == {"NoError"}, "the sync states are still known"
     assert sum(entry["records"] for entry in erp if entry["entity"] == "Contact") == 0
 
 
