@@ -22,6 +22,7 @@ public enum ConfigurationWriter {
       if token != nil { parts.append("refresh_token: \(hidden)") }
       lines.append("  auth: {\(parts.joined(separator: ", "))}")
     }
+    if let limit = settings.erp.requestsPerMinute { lines.append("  requests_per_minute: \(limit)") }
     lines += ["", "exchange:"] + settings.accounts.flatMap(account)
     lines += ["", "policies:"] + settings.policies.flatMap { indented(policyLines($0)) }
     lines += ["", "employees:"] + settings.employees.map(employee)

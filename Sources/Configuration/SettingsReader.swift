@@ -30,7 +30,8 @@ struct SettingsReader {
       top.fault("erp", "is missing", allowed: "a section with kind, url, endpoint and auth")
       return nil
     }
-    let section = Section(top["erp"], path: "erp", known: ["kind", "url", "endpoint", "tenant", "branch", "auth"], collector)
+    let section = Section(
+      top["erp"], path: "erp", known: ["kind", "url", "endpoint", "tenant", "branch", "auth", "requests_per_minute"], collector)
     let kind = section.text("kind", required: true, allowed: "acumatica")
     if let kind, kind != "acumatica" { section.fault("kind", "'\(kind)' is not known", allowed: "acumatica") }
     let url = address("url", section, required: true).map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
@@ -40,8 +41,12 @@ struct SettingsReader {
     }
     let authentication = erpAuthentication(section)
     guard let url, let endpoint, let authentication else { return nil }
-    return ERPSettings(
+    var settings = ERPSettings(
       url: url, endpoint: endpoint, tenant: section.text("tenant"), branch: section.text("branch"), authentication: authentication)
+    if section["requests_per_minute"] != nil {
+      settings.requestsPerMinute = section.number("requests_per_minute", default: 100, in: 10...100_000)
+    }
+    return settings
   }
 
   private func erpAuthentication(_ parent: Section) -> ERPSettings.Authentication? {

@@ -18,7 +18,8 @@ enum ERPErrors {
   private static let excerptLimit = 300
 
   /// The error of an answer whose status is not 2xx.
-  static func error(for answer: HTTPResponse, _ what: String) -> SyncError {
+  /// - Parameter refusalsBefore: how many 429s came in a row before: without `Retry-After` each pause is twice the one before.
+  static func error(for answer: HTTPResponse, now: Timestamp, refusalsBefore: Int = 0, _ what: String) -> SyncError {
     let body = try? JSONDecoder().decode(HTTPErrorBody.self, from: Data(answer.body))
     let detail = excerpt(body?.exceptionMessage ?? body?.message ?? plainText(answer.body))
     if body?.exceptionType?.hasSuffix(missingRecord) == true { return SyncError(.notFound, "the ERP has no such record: \(what)") }
@@ -31,7 +32,9 @@ enum ERPErrors {
     case 412: return SyncError(.staleVersion, "the ERP's record is not as expected: \(what)", cause: detail)
     case 422: return SyncError(.invalidRecord, "the ERP refuses the record: \(what)", cause: refusals(answer.body) ?? detail)
     case 429:
-      return SyncError(.throttled, "the ERP asks to slow down: \(what)", cause: detail, retry: .afterBackOff(milliseconds: backOff(answer)))
+      return SyncError(
+        .throttled, "the ERP asks to slow down: \(what)", cause: detail,
+        retry: .afterBackOff(milliseconds: backOff(answer, now, refusalsBefore)))
     case 502, 503, 504: return SyncError(.transient, "the ERP is not available for now: \(what)", cause: detail)
     default: return SyncError(.failed, "the ERP failed with status \(answer.status): \(what)", cause: detail)
     }
@@ -40,8 +43,12 @@ enum ERPErrors {
   /// Waiting time of a 429 without `Retry-After`, in milliseconds.
   private static let usualBackOff: Int64 = 10_000
 
-  private static func backOff(_ answer: HTTPResponse) -> Int64 {
-    answer.headers.first("Retry-After").flatMap(Int64.init).map { min(max($0, 1), 3600) * 1000 } ?? usualBackOff
+  /// The longest pause that is made without being told its length, in milliseconds.
+  private static let longestBackOff: Int64 = 600_000
+
+  private static func backOff(_ answer: HTTPResponse, _ now: Timestamp, _ refusalsBefore: Int) -> Int64 {
+    if let told = answer.headers.retryAfter(now: now) { return min(max(told, 1_000), 3_600_000) }
+    return min(usualBackOff << min(refusalsBefore, 10), longestBackOff)
   }
 
   private static func refusals(_ body: [UInt8]) -> String? {

@@ -15,9 +15,19 @@ actor ERPSession {
   private var waiting: [CheckedContinuation<Void, Never>] = []
   /// No request before this instant: the server asked for a pause.
   private var pauseEnds: Timestamp?
+  /// No request before this instant: requests are paced.
+  private var nextTurn: Timestamp?
+  /// Refusals for too many requests since the last answer.
+  private var refusals = 0
 
   /// Queue and cold start of a site take minutes; the connection stays silent meanwhile.
   private static let timeoutSeconds = 600
+  /// How often one request is refused for too many requests before its caller hears of it.
+  private static let patience = 6
+  /// The longest pause that is waited out, in milliseconds.
+  private static let longestWait: Int64 = 300_000
+  /// From half of the licence's requests a minute on, the site delays each: we stay below.
+  private static let shareOfLimit = 0.45
 
   init(settings: ERPSettings, password: String, transport: any HTTPTransport, surroundings: Surroundings, memory: SessionMemory) {
     self.memory = memory
@@ -36,22 +46,28 @@ actor ERPSession {
   ) async throws(SyncError) -> HTTPResponse {
     await enter()
     defer { leave() }
-    try await waitForPause()
-    if !isSignedIn { try await signIn() }
     var outgoing = request(method, endpointAddress + path, body, headers, contentType: contentType)
     if let maximumResponseBytes { outgoing.maximumResponseBytes = maximumResponseBytes }
-    var answer = try await transport.send(outgoing)
-    if answer.status == 401 {
-      isSignedIn = false
-      try await signIn()
-      answer = try await transport.send(outgoing)
+    while true {
+      try await waitForPause()
+      if !isSignedIn { try await signIn() }
+      var answer = try await transmit(outgoing)
+      if answer.status == 401 {
+        isSignedIn = false
+        try await signIn()
+        answer = try await transmit(outgoing)
+      }
+      if (200..<300).contains(answer.status) {
+        refusals = 0
+        return answer
+      }
+      let error = ERPErrors.error(for: answer, now: surroundings.now(), refusalsBefore: refusals, "\(method) \(path.prefix { $0 != "?" })")
+      guard case .afterBackOff(let milliseconds) = error.retry else { throw error }
+      // A refused request was not carried out: it goes again after the pause.
+      pauseEnds = surroundings.now().advanced(milliseconds: milliseconds)
+      refusals += 1
+      guard milliseconds <= Self.longestWait, refusals < Self.patience else { throw error }
     }
-    guard (200..<300).contains(answer.status) else {
-      let error = ERPErrors.error(for: answer, "\(method) \(path.prefix { $0 != "?" })")
-      if case .afterBackOff(let milliseconds) = error.retry { pauseEnds = surroundings.now().advanced(milliseconds: milliseconds) }
-      throw error
-    }
-    return answer
   }
 
   /// Signs out, so that the seat is free. Errors are ignored: the site ends the session by itself.
@@ -61,7 +77,7 @@ actor ERPSession {
     guard isSignedIn else { return }
     isSignedIn = false
     // A task of its own: a cancelled round signs out all the same. IIS answers 411 to a POST without a length.
-    let isAnswered = await Task { (try? await transport.send(request("POST", logoutURL, [], []))) != nil }.value
+    let isAnswered = await Task { (try? await transmit(request("POST", logoutURL, [], []))) != nil }.value
     jar.removeAll()
     if isAnswered { memory.save(nil) }
   }
@@ -89,6 +105,12 @@ actor ERPSession {
     return request
   }
 
+  /// Sends one request when its turn has come.
+  private func transmit(_ request: HTTPRequest) async throws(SyncError) -> HTTPResponse {
+    try await takeTurn()
+    return try await transport.send(request)
+  }
+
   private func signIn() async throws(SyncError) {
     guard case .password(let username, _) = settings.authentication else {
       throw SyncError(.configuration, "erp.auth: OAuth 2.0 is not supported by this version; use username and password")
@@ -102,9 +124,9 @@ actor ERPSession {
     do { body = [UInt8](try JSONEncoder().encode(form)) } catch {
       throw SyncError(.malformedRequest, "the ERP sign-in could not be encoded")
     }
-    let answer = try await transport.send(request("POST", settings.url + "/entity/auth/login", body, [], hasSecret: true))
+    let answer = try await transmit(request("POST", settings.url + "/entity/auth/login", body, [], hasSecret: true))
     guard answer.status == 204 || answer.status == 200 else {
-      let error = ERPErrors.error(for: answer, "sign in to \(settings.url)")
+      let error = ERPErrors.error(for: answer, now: surroundings.now(), "sign in to \(settings.url)")
       let text = error.cause ?? ""
       if text.localizedCaseInsensitiveContains("login limit") || answer.status == 429 {
         throw SyncError(
@@ -124,9 +146,25 @@ actor ERPSession {
     while let end = pauseEnds {
       let left = end.milliseconds - surroundings.now().milliseconds
       if left <= 0 { break }
-      do { try await surroundings.sleep(left) } catch { throw SyncError(.cancelled, "cancelled while the ERP asked for a pause") }
+      guard left <= Self.longestWait else {
+        throw SyncError(.throttled, "the ERP asked for a pause until \(end.iso8601)", retry: .afterBackOff(milliseconds: left))
+      }
+      try await sleep(left)
     }
     pauseEnds = nil
+  }
+
+  /// Spreads the requests over the minute, where the configuration tells the licence's limit.
+  private func takeTurn() async throws(SyncError) {
+    guard let limit = settings.requestsPerMinute else { return }
+    let now = surroundings.now()
+    let turn = max(nextTurn ?? now, now)
+    nextTurn = turn.advanced(milliseconds: Int64((60_000 / (Double(limit) * Self.shareOfLimit)).rounded(.up)))
+    if turn > now { try await sleep(turn.milliseconds - now.milliseconds) }
+  }
+
+  private func sleep(_ milliseconds: Int64) async throws(SyncError) {
+    do { try await surroundings.sleep(milliseconds) } catch { throw SyncError(.cancelled, "cancelled while waiting for the ERP") }
   }
 
   /// One request at a time: the licence counts sessions, and forms lock while an operation runs.

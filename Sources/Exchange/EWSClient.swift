@@ -11,7 +11,7 @@ public final class EWSClient: ExchangePort {
   private let endpoint: String
   private let transport: any HTTPTransport
   private let gate: AccountGate
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
   private struct State {
     /// Index into `versions`.
@@ -19,6 +19,8 @@ public final class EWSClient: ExchangePort {
     var hasSignedIn = false
     var serverVersion = ""
     var folders: [FolderKey: FolderID] = [:]
+    var reads: BatchSize
+    var writes: BatchSize
   }
 
   /// A folder that was found once.
@@ -30,6 +32,8 @@ public final class EWSClient: ExchangePort {
 
   /// Schema versions to speak, newest first; a server that refuses one is asked with the next.
   private static let versions = ["Exchange2013_SP1", "Exchange2013", "Exchange2010_SP2"]
+  /// Marks a refused sign-in that is taken for a busy server: it is not tried again at once, since that could lock the account.
+  private static let busySignIn = "HTTP 401"
   /// Servers end a batch after a minute; a reply may still queue.
   private static let timeoutSeconds = 150
 
@@ -46,6 +50,24 @@ public final class EWSClient: ExchangePort {
     self.transport = transport
     self.surroundings = surroundings
     gate = AccountGate(limit: account.concurrency, surroundings: surroundings)
+    state = Mutex(
+      State(reads: BatchSize(most: min(account.selectBatch, Self.getItemLimit)), writes: BatchSize(most: account.updateBatch)))
+  }
+
+  /// Items asked for in one GetItem now.
+  var readBatch: Int { state.withLock { $0.reads.current } }
+
+  /// See `ExchangePort`.
+  public var writeBatch: Int { state.withLock { $0.writes.current } }
+
+  /// Learns from a request over several records: smaller batches after a time-out, larger ones after a full batch that went well.
+  func learn(isWrite: Bool, count: Int, timedOut: Bool) {
+    state.withLock { state in
+      let size = isWrite ? state.writes : state.reads
+      var next = size
+      if timedOut { next.shrink() } else if count >= size.current { next.grow() }
+      if isWrite { state.writes = next } else { state.reads = next }
+    }
   }
 
   /// The server's build as it last answered, e.g. `15.2.2562.17`; empty before the first answer.
@@ -65,13 +87,18 @@ public final class EWSClient: ExchangePort {
     while true {
       let version = state.withLock { $0.version }
       do throws(SyncError) {
-        let reply = try await gate.pass { () async throws(SyncError) in try await self.exchange(operation, mailbox, version, what, body) }
-        let messages = reply.child("ResponseMessages")?.children ?? []
+        let messages = try await gate.pass(mayRepeat: { $0.cause != Self.busySignIn }) { () async throws(SyncError) in
+          let reply = try await self.exchange(operation, mailbox, version, what, body)
+          let messages = reply.child("ResponseMessages")?.children ?? []
+          // A busy server may say so in the objects' answers only; where it says it in all, nothing was carried out.
+          let busy = messages.compactMap { EWSErrors.error(for: $0, what) }.filter { $0.code == .throttled }
+          if let error = busy.first, busy.count == messages.count { throw error }
+          for error in busy { await self.gate.pause(for: error) }
+          return messages
+        }
         guard expected.map({ $0 == messages.count }) ?? true else {
           throw SyncError(.malformedAnswer, "Exchange answered \(messages.count) of \(expected ?? 0) objects (\(what))")
         }
-        // A busy server may say so in an object's answer only.
-        for error in messages.compactMap({ EWSErrors.error(for: $0, what) }) { await gate.pause(for: error) }
         return messages
       } catch {
         let isLast = version + 1 >= Self.versions.count
@@ -95,18 +122,19 @@ public final class EWSClient: ExchangePort {
     let answer = try await transport.send(request)
     let root = try? XML.parse(answer.body)
     guard answer.status == 200 else {
-      let error = EWSErrors.error(for: answer, body: root, what)
+      let error = EWSErrors.error(for: answer, body: root, now: surroundings.now(), what)
       // Exchange also says 401 when it is busy: after a sign-in that worked, it is waited out instead of risking a lock-out.
       if error.code == .unauthorized, answer.status == 401, state.withLock({ $0.hasSignedIn }) {
         throw SyncError(
-          .throttled, "Exchange refuses a sign-in that worked before: waiting (\(what))", retry: .afterBackOff(milliseconds: 60_000))
+          .throttled, "Exchange refuses a sign-in that worked before: waiting (\(what))", cause: Self.busySignIn,
+          retry: .afterBackOff(milliseconds: 60_000))
       }
       throw error
     }
     guard let root, root.name == "Envelope", root.namespace == EWSNames.soap, let reply = root.child("Body")?.children.first else {
       throw SyncError(.malformedAnswer, "Exchange answered something that is no SOAP envelope (\(what))")
     }
-    if reply.name == "Fault" { throw EWSErrors.error(for: answer, body: root, what) }
+    if reply.name == "Fault" { throw EWSErrors.error(for: answer, body: root, now: surroundings.now(), what) }
     guard reply.name == operation + "Response" else {
       throw SyncError(.malformedAnswer, "Exchange answered '\(reply.name)' to another operation (\(what))")
     }

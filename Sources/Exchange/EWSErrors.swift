@@ -12,14 +12,16 @@ enum EWSErrors {
 
   /// The error of a whole reply whose status is not 200.
   /// - Parameter body: the parsed body, when it is XML.
-  static func error(for answer: HTTPResponse, body: XMLElement?, _ what: String) -> SyncError {
+  static func error(for answer: HTTPResponse, body: XMLElement?, now: Timestamp, _ what: String) -> SyncError {
     if let fault = body?.descendant("Body", "Fault") { return error(forFault: fault, what) }
     switch answer.status {
     case 401: return SyncError(.unauthorized, "Exchange refused the sign-in: check the account's user, password and auth (\(what))")
     case 403: return SyncError(.accessDenied, "Exchange forbids EWS for this account or client: ask its administrator (\(what))")
     case 404: return SyncError(.configuration, "there is no EWS at the configured address: check 'server' of the account (\(what))")
     case 413: return SyncError(.tooLarge, "the request is larger than Exchange takes (\(what))")
-    case 429: return throttled(milliseconds(answer.headers.first("Retry-After")).map { $0 * 1000 }, what)
+    case 429: return throttled(answer.headers.retryAfter(now: now), what)
+    // Without a time it is an outage, not a pause.
+    case 503 where answer.headers.retryAfter(now: now) != nil: return throttled(answer.headers.retryAfter(now: now), what)
     case 301, 302, 307, 308, 451:
       let target = answer.headers.first("Location") ?? ""
       if target.lowercased().contains("genericerrorpage") { return SyncError(.transient, "Exchange is not available for now (\(what))") }

@@ -3,7 +3,7 @@ import XMLStream
 
 extension EWSClient {
   /// Items asked for in one GetItem at most.
-  private static let getItemLimit = 100
+  static let getItemLimit = 100
   /// Items of a FindItem page.
   private static let findPage = 500
   /// Foreign ids searched in one restriction; the limit is 255 nodes.
@@ -52,9 +52,8 @@ extension EWSClient {
   /// See `ExchangePort`.
   public func items(_ ids: [ItemID], kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [Result<Item, SyncError>] {
     var results: [Result<Item, SyncError>] = []
-    let size = min(max(account.selectBatch, 1), Self.getItemLimit)
-    for start in stride(from: 0, to: ids.count, by: size) {
-      results += try await batch(Array(ids[start..<min(start + size, ids.count)]), kind, mailbox)
+    while results.count < ids.count {
+      results += try await batch(Array(ids[results.count..<min(results.count + readBatch, ids.count)]), kind, mailbox)
     }
     return results
   }
@@ -65,7 +64,9 @@ extension EWSClient {
     var results: [Result<Item, SyncError>]
     do throws(SyncError) {
       results = try await getItem(ids, kind, mailbox)
+      learn(isWrite: false, count: ids.count, timedOut: false)
     } catch  where error.code == .timedOut && ids.count > 1 {
+      learn(isWrite: false, count: ids.count, timedOut: true)
       let middle = ids.count / 2
       return try await batch(Array(ids[..<middle]), kind, mailbox) + batch(Array(ids[middle...]), kind, mailbox)
     }

@@ -8,7 +8,7 @@ extension EWSClient {
   ) async throws(SyncError) -> [Result<ItemVersion, SyncError>] {
     try assertWritable("creating \(items.count) items in \(mailbox.address)")
     let mapping = try ItemMapping.of(kind)
-    let messages = try await call("CreateItem", in: mailbox, expecting: items.count) { xml in
+    let messages = try await write("CreateItem", in: mailbox, count: items.count) { xml in
       xml.within("m:CreateItem", [("MessageDisposition", "SaveOnly"), ("SendMeetingInvitations", "SendToNone")]) { xml in
         xml.within("m:SavedItemFolderId") { $0.empty("t:FolderId", [("Id", folder.rawValue)]) }
         xml.within("m:Items") { xml in for item in items { mapping.writeNew(item, &xml) } }
@@ -23,7 +23,7 @@ extension EWSClient {
   >] {
     try assertWritable("changing \(updates.count) items in \(mailbox.address)")
     let mapping = try ItemMapping.of(kind)
-    let messages = try await call("UpdateItem", in: mailbox, expecting: updates.count) { xml in
+    let messages = try await write("UpdateItem", in: mailbox, count: updates.count) { xml in
       let attributes = [
         ("ConflictResolution", "NeverOverwrite"), ("MessageDisposition", "SaveOnly"),
         ("SendMeetingInvitationsOrCancellations", "SendToNone"),
@@ -41,7 +41,7 @@ extension EWSClient {
     ItemID?, SyncError
   >] {
     try assertWritable("moving \(ids.count) items of \(mailbox.address) to Deleted Items")
-    let messages = try await call("MoveItem", in: mailbox, expecting: ids.count) { [self] xml in
+    let messages = try await write("MoveItem", in: mailbox, count: ids.count) { [self] xml in
       xml.within("m:MoveItem") { xml in
         xml.within("m:ToFolderId") { writeDistinguished("deleteditems", mailbox, &$0) }
         xml.within("m:ItemIds") { xml in for id in ids { xml.empty("t:ItemId", [("Id", id.rawValue)]) } }
@@ -51,6 +51,20 @@ extension EWSClient {
     return messages.map { message in
       if let error = EWSErrors.error(for: message, "moving an item of \(mailbox.address)") { return .failure(error) }
       return .success(message.child("Items")?.children.first.flatMap(Self.version)?.id)
+    }
+  }
+
+  /// One request for a batch of writes. It is never split here: what a part of it did would be lost with the failure of another.
+  private func write(
+    _ operation: String, in mailbox: Mailbox, count: Int, _ body: @escaping @Sendable (inout XMLWriter) -> Void
+  ) async throws(SyncError) -> [XMLElement] {
+    do throws(SyncError) {
+      let messages = try await call(operation, in: mailbox, expecting: count, body)
+      learn(isWrite: true, count: count, timedOut: false)
+      return messages
+    } catch {
+      if error.code == .timedOut { learn(isWrite: true, count: count, timedOut: true) }
+      throw error
     }
   }
 

@@ -38,6 +38,14 @@ public protocol ExchangePort: ExchangeMailPort {
 
   /// What this side holds of a record type.
   func support(for kind: RecordKind) -> FieldSupport
+
+  /// How many records this server takes in one write at the moment: fewer after time-outs, never more than configured.
+  var writeBatch: Int { get }
+}
+
+extension ExchangePort {
+  /// No bound but the configured one.
+  public var writeBatch: Int { .max }
 }
 
 /// What a probe learned.

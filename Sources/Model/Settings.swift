@@ -59,6 +59,9 @@ public struct ERPSettings: Sendable, Hashable {
   public var branch: String?
   /// How to sign in.
   public var authentication: Authentication
+  /// Requests a minute that the site's licence allows (License Monitoring Console, SM604000): requests are paced below half of it. Nil: as
+  /// fast as the site answers, one at a time.
+  public var requestsPerMinute: Int?
 
   /// Creates the value from its parts.
   public init(url: String, endpoint: String, tenant: String? = nil, branch: String? = nil, authentication: Authentication) {

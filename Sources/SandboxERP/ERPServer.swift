@@ -144,10 +144,11 @@ public actor ERPServer {
     busyUntil = configuration.now().addingTimeInterval(Double(seconds))
     guard asDate else { return String(seconds) }
     busyUntil = Date(timeIntervalSince1970: busyUntil.timeIntervalSince1970.rounded(.down))
-    return busyUntil.formatted(
-      .verbatim(
-        "\(weekday: .abbreviated), \(day: .twoDigits) \(month: .abbreviated) \(year: .defaultDigits) \(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased)):\(minute: .twoDigits):\(second: .twoDigits) GMT",
-        locale: Locale(identifier: "en_US_POSIX"), timeZone: .gmt, calendar: Calendar(identifier: .gregorian)))
+    let formatter = DateFormatter()
+    formatter.locale = Locale(identifier: "en_US_POSIX")
+    formatter.timeZone = TimeZone(identifier: "GMT")
+    formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+    return formatter.string(from: busyUntil)
   }
 
   private func answer(_ request: HTTPRequest, _ body: Data, emptyList: Bool, _ counts: inout (records: Int, headers: Int)) throws

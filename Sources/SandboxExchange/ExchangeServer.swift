@@ -35,6 +35,8 @@ public actor ExchangeServer {
   var era: Int
   var log = RequestLog()
   var faults: [InstalledFault] = []
+  /// Until when a user was told to wait; who comes earlier is noted so in the log.
+  var busyUntil: [String: Date] = [:]
   var outbox: [SentMessage] = []
   /// Zone of times without offset in the request that is being answered.
   var contextZone = ServerZone.utc
@@ -119,9 +121,13 @@ public actor ExchangeServer {
         throw Refusal("ErrorInvalidRequest", "The request has no operation.", isFault: true)
       }
       entry.operation = operation.name
-      fault = takeFault(operation.name)
+      entry.items = Self.records(operation)
+      entry.isEarly = started < busyUntil[user] ?? started
+      fault = takeFault(operation)
+      if let fault, fault.kind == .serverBusy || fault.kind == .tooManyRequests { pause(user, fault) }
       if let fault, fault.delayMilliseconds > 0 { try? await Task.sleep(for: .milliseconds(fault.delayMilliseconds)) }
       if let refusal = fault?.refusalBefore { throw refusal }
+      if fault?.kind == .tooManyRequests { throw Refusal("ErrorServerBusy", "Too many requests.", isFault: true) }
       try checkVersion(envelope)
       let zone = envelope.descendant("Header", "TimeZoneContext", "TimeZoneDefinition")?.attribute("Id")
       contextZone = zone.flatMap(ServerZone.init(id:)) ?? .utc
@@ -142,6 +148,11 @@ public actor ExchangeServer {
       status = .internalServerError
       reply = XMLWriter()
       writeFault(Refusal("ErrorInternalServerError", "The store cannot be written: \(error)"), &reply)
+    }
+    if let fault, fault.kind == .tooManyRequests {
+      entry.codes = ["429"]
+      log.append(entry, request: body, reply: reply.bytes)
+      return tooManyRequests(user, fault)
     }
     if fault?.kind == .unavailable { return HTTPResponse(statusCode: .serviceUnavailable) }
     entry.bytesOut = reply.bytes.count

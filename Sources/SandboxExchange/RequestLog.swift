@@ -1,4 +1,6 @@
+import FlyingFox
 public import Foundation
+import XMLStream
 
 /// The requests of late, so that tests and users can see what a client did.
 struct RequestLog: Sendable {
@@ -12,6 +14,8 @@ struct RequestLog: Sendable {
     var codes: [String] = []
     var bytesIn: Int
     var bytesOut = 0
+    /// Whether it came although its user had been told to wait longer.
+    var isEarly = false
 
     init(time: Date, user: String, bytesIn: Int) {
       self.time = time
@@ -54,6 +58,10 @@ struct InstalledFault: Sendable, Codable {
     /// The second half of a batch ends with ErrorBatchProcessingStopped, unapplied effects aside.
     case partialBatch
     case forgetSyncStates
+    /// A batch of more records than `limit` takes too long.
+    case timeout
+    /// Refused with status 429 and Retry-After in seconds, or as a date.
+    case tooManyRequests
   }
 
   var kind: Kind
@@ -62,10 +70,15 @@ struct InstalledFault: Sendable, Codable {
   /// How many requests it still hits.
   var count: Int = 1
   var milliseconds: Int?
+  /// Records of a batch that are still in time.
+  var limit: Int?
+  /// Whether Retry-After is a date.
+  var asDate: Bool?
 
   var delayMilliseconds: Int { kind == .delay ? milliseconds ?? 0 : 0 }
 
   var refusalBefore: Refusal? {
+    if kind == .timeout { return Refusal("ErrorTimeoutExpired", "The request timed out.", isFault: true) }
     guard kind == .serverBusy else { return nil }
     return Refusal(
       "ErrorServerBusy", "The server cannot service this request right now. Try again later.",
@@ -80,18 +93,44 @@ extension ExchangeServer {
     if fault.kind == .forgetSyncStates { era += 1 } else { faults.append(fault) }
   }
 
-  func takeFault(_ operation: String) -> InstalledFault? {
-    guard let index = faults.firstIndex(where: { $0.operation == nil || $0.operation == operation }) else { return nil }
+  /// Records that a request is about.
+  static func records(_ operation: XMLElement) -> Int {
+    (operation.child("ItemIds") ?? operation.child("ItemChanges") ?? operation.child("Items"))?.children.count ?? 0
+  }
+
+  func takeFault(_ operation: XMLElement) -> InstalledFault? {
+    let records = Self.records(operation)
+    let index = faults.firstIndex {
+      ($0.operation == nil || $0.operation == operation.name) && ($0.kind != .timeout || records > $0.limit ?? 0)
+    }
+    guard let index else { return nil }
     let fault = faults[index]
     faults[index].count -= 1
     if faults[index].count <= 0 { faults.remove(at: index) }
     return fault
   }
 
+  /// Begins a pause for all requests of a user.
+  func pause(_ user: String, _ fault: InstalledFault) {
+    guard let milliseconds = fault.kind == .serverBusy ? fault.milliseconds ?? 1000 : fault.milliseconds else { return }
+    busyUntil[user] = configuration.now().addingTimeInterval(Double(milliseconds) / 1000)
+  }
+
+  /// The answer to a user who has to wait: whole seconds, or the second after the pause's end as a date (RFC 9110, section 10.2.3).
+  func tooManyRequests(_ user: String, _ fault: InstalledFault) -> HTTPResponse {
+    var headers = HTTPHeaders()
+    if let end = busyUntil[user], fault.milliseconds != nil {
+      let seconds = Int(end.timeIntervalSince(configuration.now()).rounded(.up))
+      let date = Date(timeIntervalSince1970: end.timeIntervalSince1970.rounded(.up))
+      headers[HTTPHeader("Retry-After")] = fault.asDate ?? false ? HTTPDate.text(date) : String(max(seconds, 0))
+    }
+    return HTTPResponse(statusCode: .tooManyRequests, headers: headers)
+  }
+
   /// The requests of late as JSON.
   public func requestLogJSON() -> Data {
     let encoder = JSONEncoder()
-    encoder.dateEncodingStrategy = .iso8601
+    encoder.dateEncodingStrategy = .millisecondsSince1970
     return (try? encoder.encode(log.entries)) ?? Data("[]".utf8)
   }
 

@@ -59,7 +59,7 @@ struct Executor: Sendable {
     for batch in erpWrites.inBatches(of: spoke.account.updateBatch) { tally.add(try await erp.write(batch, fresh: &fresh)) }
     let mailbox = MailboxWriter(executor: self, fresh: fresh)
     let halvesLeft = exchangeWrites.filter { !($0.isHalf && $0.pair.entity.map { fresh.failed.contains($0.entity.id) } ?? false) }
-    for batch in halvesLeft.inBatches(of: spoke.account.updateBatch) { tally.add(try await mailbox.write(batch)) }
+    for batch in halvesLeft.inBatches(of: min(spoke.account.updateBatch, exchange.writeBatch)) { tally.add(try await mailbox.write(batch)) }
     for fork in forks { tally.add(try await Forking(executor: self).fork(fork)) }
     return tally
   }

@@ -69,19 +69,55 @@ import Testing
     #expect(Self.asked(transport).count == 4)
   }
 
-  @Test(arguments: [("7", Int64(7_000)), (nil, 10_000), ("0", 1_000), ("999999", 3_600_000), ("soon", 10_000)])
-  func `after 429 nothing is sent before the pause has passed`(header: String?, expected: Int64) async throws {
+  @Test(arguments: [
+    ("7", Int64(7_000)), (nil, 10_000), ("0", 1_000), ("soon", 10_000), ("Mon, 02 Nov 2026 12:00:30 GMT", 30_000),
+  ])
+  func `after 429 nothing is sent before the pause has passed, then the request goes again`(header: String?, expected: Int64) async throws {
     let clock = FakeClock()
     let transport = FakeTransport { request, number in
       if Self.isLogin(request) { return HTTPResponse(204) }
       return number == 1 ? HTTPResponse(429, headers: header.map { ["Retry-After": $0] } ?? [:]) : HTTPResponse(200, "[]")
     }
-    let client = Self.client(transport, clock: clock)
-    let error = await #expect(throws: SyncError.self) { try await client.employees() }
-    #expect(error?.code == .throttled && error?.retry == .afterBackOff(milliseconds: expected))
-    #expect(clock.slept == [], "the one that was refused does not wait")
-    _ = try await client.employees()
+    _ = try await Self.client(transport, clock: clock).employees()
     #expect(clock.slept == [expected])
+    #expect(Self.asked(transport) == ["POST login", "GET Employee", "GET Employee"])
+  }
+
+  @Test func `without a time each pause is twice the one before; a site that stays busy is asked six times`() async {
+    let clock = FakeClock()
+    let transport = FakeTransport { request, _ in HTTPResponse(Self.isLogin(request) ? 204 : 429) }
+    let error = await #expect(throws: SyncError.self) { try await Self.client(transport, clock: clock).employees() }
+    #expect(error?.code == .throttled)
+    #expect(clock.slept == [10_000, 20_000, 40_000, 80_000, 160_000])
+  }
+
+  @Test func `a pause too long to wait for is the caller's to know, and nothing is sent before its end`() async throws {
+    let clock = FakeClock()
+    let transport = FakeTransport { request, number in
+      if Self.isLogin(request) { return HTTPResponse(204) }
+      return number == 1 ? HTTPResponse(429, headers: ["Retry-After": "999999"]) : HTTPResponse(200, "[]")
+    }
+    let client = Self.client(transport, clock: clock)
+    for _ in 0..<2 {
+      let error = await #expect(throws: SyncError.self) { try await client.employees() }
+      #expect(error?.retry == .afterBackOff(milliseconds: 3_600_000))
+    }
+    #expect(transport.requests.count == 2 && clock.slept.isEmpty)
+    try await clock.surroundings.sleep(3_600_000)
+    _ = try await client.employees()
+    #expect(transport.requests.count == 3)
+  }
+
+  @Test func `where the licence's limit is configured, requests are paced below half of it`() async throws {
+    let clock = FakeClock()
+    let transport = FakeTransport { request, _ in Self.isLogin(request) ? HTTPResponse(204) : HTTPResponse(200, "[]") }
+    var settings = Self.settings
+    settings.requestsPerMinute = 100
+    let client = AcumaticaClient(settings: settings, password: "x", transport: transport, surroundings: clock.surroundings)
+    let started = clock.surroundings.now()
+    for _ in 0..<59 { _ = try await client.employees() }
+    let minutes = Double(clock.surroundings.now().milliseconds - started.milliseconds) / 60_000
+    #expect(Double(transport.requests.count) / minutes < 50 && Double(transport.requests.count) / minutes > 40)
   }
 
   @Test func `no free seat and wrong credentials are told apart, and neither shows the password`() async throws {

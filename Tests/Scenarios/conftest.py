@@ -26,6 +26,7 @@ class World:
         self.directory = directory
         self.sandbox = processes.Sandbox(directory, *options)
         self.config = self.sandbox.config
+        self.store = self.sandbox.store
         self.erp = erp_client.ERP(self.sandbox.base)
         self.control = erp_client.Control(self.sandbox.base)
         self.mount = directory / "mnt"
