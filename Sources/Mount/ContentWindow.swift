@@ -7,6 +7,8 @@ final class ContentWindow: Sendable {
     var contents: [Int64: [UInt8]] = [:]
     var order: [Int64] = []
     var bytes = 0
+    /// The one larger file that somebody is reading.
+    var large: (ino: Int64, bytes: [UInt8])?
   }
 
   private let store: Store
@@ -16,18 +18,19 @@ final class ContentWindow: Sendable {
   private static let filesPerQuery = 64
   /// The most that is kept, in bytes.
   private static let bytesKept = 8 << 20
-  /// Larger files are read alone and not kept.
+  /// Larger files are read alone, and only the last of them is kept, until it was read to its end.
   private static let largestKept = 256 << 10
 
   init(store: Store) { self.store = store }
 
   /// A file's content; nil: there is none.
   func content(_ ino: Int64) throws -> [UInt8]? {
-    if let known = state.withLock({ $0.contents[ino] }) { return known }
-    let fetched = try store.read { try $0.contents(after: ino - 1, limit: Self.filesPerQuery) }
-    let own = fetched.first { $0.ino == ino }?.bytes
+    let known = state.withLock { state in state.contents[ino] ?? state.large.flatMap { $0.ino == ino ? $0.bytes : nil } }
+    if let known { return known }
+    let fetched = try store.read { try $0.contents(after: ino - 1, limit: Self.filesPerQuery, largest: Self.largestKept) }
+    guard let own = fetched.first(where: { $0.ino == ino })?.bytes else { return try largeContent(ino) }
     state.withLock { state in
-      for file in fetched where file.bytes.count <= Self.largestKept && state.contents[file.ino] == nil {
+      for file in fetched where state.contents[file.ino] == nil {
         state.contents[file.ino] = file.bytes
         state.order.append(file.ino)
         state.bytes += file.bytes.count
@@ -39,4 +42,13 @@ final class ContentWindow: Sendable {
     }
     return own
   }
+
+  private func largeContent(_ ino: Int64) throws -> [UInt8]? {
+    guard let bytes = try store.read({ try $0.content(ino) }) else { return nil }
+    state.withLock { $0.large = (ino, bytes) }
+    return bytes
+  }
+
+  /// A file was read to its end: the kernel has it now.
+  func wasReadToItsEnd(_ ino: Int64) { state.withLock { if $0.large?.ino == ino { $0.large = nil } } }
 }

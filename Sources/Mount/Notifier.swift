@@ -105,7 +105,7 @@ final class Notifier: @unchecked Sendable {
   }
 
   private func push(after ino: Int64, _ count: Int) {
-    guard let files = try? store.read({ try $0.contents(after: ino, limit: count) }) else { return }
+    guard let files = try? store.read({ try $0.contents(after: ino, limit: count, largest: Self.largestPushed) }) else { return }
     // The last one is left out: its READ tells where the reader is.
     for file in files.dropLast() where !file.bytes.isEmpty && file.bytes.count <= Self.largestPushed {
       _ = file.bytes.withUnsafeBytes { buffer in

@@ -62,8 +62,9 @@ extension StoreReader {
   }
 
   /// Contents of neighbours: files that come after one in inode order.
-  public func contents(after ino: Int64, limit: Int) throws -> [(ino: Int64, bytes: [UInt8])] {
-    try db.rows("SELECT ino, bytes FROM content WHERE ino > ? ORDER BY ino LIMIT ?", [ino, limit]) { row in
+  /// - Parameter largest: larger files, in bytes, are passed over unread.
+  public func contents(after ino: Int64, limit: Int, largest: Int = .max) throws -> [(ino: Int64, bytes: [UInt8])] {
+    try db.rows("SELECT ino, bytes FROM content WHERE ino > ? AND length(bytes) <= ? ORDER BY ino LIMIT ?", [ino, largest, limit]) { row in
       (ino: row[0], bytes: [UInt8](row[1] as Data))
     }
   }
