@@ -59,14 +59,14 @@ let package = Package(
     module("Configuration", ["Model", yaml]),
     module("Store", ["Model", "Render", grdb]),
     // The two remotes.
-    module("Exchange", ["Model", "Transport", "XMLStream"]),
+    module("Exchange", ["Model", "Transport", "XMLStream", "TimeZones"]),
     module("ERP", ["MIME", "Model", "Transport"]),
     // What runs.
     module("SyncEngine", ["MIME", "Model", "Reconcile", "Render", "Store"]),
     module("Control", ["Model"]),
     module("Mount", ["Model", "Store", "Control", "FuseShim"]),
     module(
-      "Daemon", ["Configuration", "Exchange", "ERP", "SyncEngine", "Mount", "Control", "Store", "Model", "Transport"]),
+      "Daemon", ["Configuration", "Exchange", "ERP", "TimeZones", "SyncEngine", "Mount", "Control", "Store", "Model", "Transport"]),
     // The sandbox: two servers to try policies against. Nothing above imports it.
     module("SandboxSeed"),
     module("SandboxStore", [grdb]),

@@ -37,7 +37,7 @@ struct Connections: Sendable {
 
   /// The parts of an engine over these connections.
   func parts(store: Store, echo: @escaping @Sendable (LogEntry) -> Void) -> EngineParts {
-    EngineParts(store: store, erp: erp, exchange: exchange, surroundings: .system, echo: echo)
+    EngineParts(store: store, erp: erp, exchange: exchange, surroundings: .system, zones: .system, echo: echo)
   }
 
   /// Signs out everywhere.

@@ -163,7 +163,14 @@ public struct AcumaticaClient: ERPPort {
       throw SyncError(.malformedRequest, "a record of \(mapping.name) could not be encoded as JSON")
     }
     let path = "/\(mapping.name)?\(Self.encoded(mapping.shape))"
-    return try decoded(try await session.send("PUT", path, body: bytes, headers: [condition]))
+    let record: ERPRecord = try decoded(try await session.send("PUT", path, body: bytes, headers: [condition]))
+    guard mapping.isReadBack, let id = record.text("NoteID") ?? record.id else { return record }
+    do throws(SyncError) {
+      return try await self.record(EntityID(rawValue: id), mapping)
+    } catch {
+      // It is written, whatever the reading says: who asks has to look it up.
+      throw SyncError(.transient, "a record of \(mapping.name) was written, but could not be read back", cause: error.description)
+    }
   }
 
   func decoded<Answer: Decodable>(_ answer: HTTPResponse) throws(SyncError) -> Answer {

@@ -9,6 +9,10 @@ struct ERPRecord: Decodable, Sendable {
   let cells: [String: Cell]
   /// Linked records by contract name, where they were expanded.
   let linked: [String: ERPRecord]
+  /// Rows of detail arrays by contract name, where they were expanded.
+  let rows: [String: [ERPRecord]]
+  /// Elements of the form outside the contract by `View.Field`, where `$custom` asked for them.
+  let custom: [String: Cell]
   /// The whole record's refusal in a 422 answer.
   let error: String?
   /// Attached files, where they were expanded.
@@ -67,22 +71,34 @@ struct ERPRecord: Decodable, Sendable {
 
   /// Members that are not wrapped fields (IS REST entity representation); `Links` as `_links`.
   private static let systemMembers: Set<String> = ["id", "rowNumber", "custom", "error", "files", "_links", "delete"]
-  /// Linked records that are read; detail arrays are skipped.
+  /// Linked records that are read.
   private static let linkedMembers: Set<String> = ["Address", "ContactInfo", "EmployeeSettings", "Reminder"]
+  /// Detail arrays that are read; others are skipped.
+  private static let rowMembers: Set<String> = ["Attendees"]
 
   init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Name.self)
     var cells: [String: Cell] = [:]
     var linked: [String: ERPRecord] = [:]
+    var rows: [String: [ERPRecord]] = [:]
     for key in container.allKeys where !Self.systemMembers.contains(key.stringValue) {
       if Self.linkedMembers.contains(key.stringValue) {
         linked[key.stringValue] = try? container.decode(ERPRecord.self, forKey: key)
+      } else if Self.rowMembers.contains(key.stringValue) {
+        rows[key.stringValue] = try? container.decode([ERPRecord].self, forKey: key)
       } else if let cell = try? container.decode(Cell.self, forKey: key) {
         cells[key.stringValue] = cell
       }
     }
     self.cells = cells
     self.linked = linked
+    self.rows = rows
+    var custom: [String: Cell] = [:]
+    let views = try? container.decodeIfPresent([String: [String: Cell]].self, forKey: Name(stringValue: "custom"))
+    for (view, elements) in views ?? [:] {
+      for (name, cell) in elements { custom["\(view).\(name)"] = cell }
+    }
+    self.custom = custom
     id = try? container.decodeIfPresent(String.self, forKey: Name(stringValue: "id"))
     error = try? container.decodeIfPresent(String.self, forKey: Name(stringValue: "error"))
     let listed = (try? container.decodeIfPresent([FileLink].self, forKey: Name(stringValue: "files"))) ?? []
@@ -109,12 +125,22 @@ struct ERPRecord: Decodable, Sendable {
   /// The truth of a field; nil where it is empty.
   func flag(_ name: String) -> Bool? { if case .flag(let flag)? = cells[name]?.content { flag } else { nil } }
 
+  /// The text of an element outside the contract; nil where it is empty.
+  func customText(_ path: String) -> String? {
+    switch custom[path]?.content {
+    case .text(let text): text.isEmpty ? nil : text
+    case .number(let number): "\(number)"
+    default: nil
+    }
+  }
+
   /// Every refusal in the record, field by field, for a message.
   var refusals: [String] {
     let own = error.map { [$0] } ?? []
     let fields = cells.sorted { $0.key < $1.key }.compactMap { name, cell in cell.error.map { "\(name): \($0)" } }
     let nested = linked.sorted { $0.key < $1.key }.flatMap { name, record in record.refusals.map { "\(name)/\($0)" } }
-    return own + fields + nested
+    let details = rows.sorted { $0.key < $1.key }.flatMap { name, rows in rows.flatMap(\.refusals).map { "\(name)/\($0)" } }
+    return own + fields + nested + details
   }
 }
 
@@ -123,6 +149,8 @@ struct ERPBody: Encodable, Sendable {
   var id: EntityID?
   var cells: [String: ERPRecord.Cell] = [:]
   var linked: [String: [String: ERPRecord.Cell]] = [:]
+  var rows: [String: [ERPRow]] = [:]
+  var custom: [String: [String: ERPCustom]] = [:]
 
   private struct Name: CodingKey {
     let stringValue: String
@@ -136,5 +164,52 @@ struct ERPBody: Encodable, Sendable {
     if let id { try container.encode(id.rawValue, forKey: Name(stringValue: "id")) }
     for (name, cell) in cells { try container.encode(cell, forKey: Name(stringValue: name)) }
     for (name, fields) in linked { try container.encode(fields, forKey: Name(stringValue: name)) }
+    for (name, rows) in rows { try container.encode(rows, forKey: Name(stringValue: name)) }
+    if !custom.isEmpty { try container.encode(custom, forKey: Name(stringValue: "custom")) }
+  }
+}
+
+/// An element of the form outside the contract, as `custom` takes it: with its type.
+struct ERPCustom: Encodable, Sendable {
+  var type: String
+  var value: ERPRecord.Cell.Content
+
+  private enum Key: String, CodingKey { case type, value }
+
+  static func text(_ text: String) -> ERPCustom { ERPCustom(type: "CustomStringField", value: .text(text)) }
+  static func flag(_ flag: Bool) -> ERPCustom { ERPCustom(type: "CustomBooleanField", value: .flag(flag)) }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Key.self)
+    try container.encode(type, forKey: .type)
+    switch value {
+    case .text(let text): try container.encode(text, forKey: .value)
+    case .flag(let flag): try container.encode(flag, forKey: .value)
+    case .number(let number): try container.encode(number, forKey: .value)
+    case .null: try container.encodeNil(forKey: .value)
+    }
+  }
+}
+
+/// One row of a detail array in a PUT: one that exists by its id, a new one without.
+struct ERPRow: Encodable, Sendable {
+  var id: String?
+  var isDeleted = false
+  var cells: [String: ERPRecord.Cell] = [:]
+  var custom: [String: [String: ERPCustom]] = [:]
+
+  private struct Name: CodingKey {
+    let stringValue: String
+    let intValue: Int? = nil
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Name.self)
+    if let id { try container.encode(id, forKey: Name(stringValue: "id")) }
+    if isDeleted { return try container.encode(true, forKey: Name(stringValue: "delete")) }
+    for (name, cell) in cells { try container.encode(cell, forKey: Name(stringValue: name)) }
+    if !custom.isEmpty { try container.encode(custom, forKey: Name(stringValue: "custom")) }
   }
 }

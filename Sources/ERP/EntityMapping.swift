@@ -19,14 +19,25 @@ struct EntityMapping: Sendable {
   /// `$filter` that finds what a create in doubt made: by its mark, or for types without a place for one by values.
   let createdFilter: @Sendable (OperationID, Fields) -> String
 
-  /// The usual query of a record: selection and expansion.
+  /// What `$custom` asks for; empty: nothing.
+  var custom: [String] = []
+  /// Whether the answer to a PUT does not show yet what was written: details come back empty.
+  var isReadBack = false
+
+  /// The usual query of a record: selection, expansion, elements outside the contract.
   var shape: [(String, String)] {
-    [("$select", selected.joined(separator: ","))] + (expanded.isEmpty ? [] : [("$expand", expanded.joined(separator: ","))])
+    [("$select", selected), ("$expand", expanded), ("$custom", custom)].filter { !$0.1.isEmpty }.map { ($0.0, $0.1.joined(separator: ",")) }
   }
 
   private static let mappings: [ContractVersion: [RecordKind: EntityMapping]] = Dictionary(
     uniqueKeysWithValues: ContractVersion.allCases.map {
-      ($0, [.contacts: ContactMapping.mapping, .tasks: TaskMapping.mapping($0), .emails: EmailMapping.mapping])
+      (
+        $0,
+        [
+          .contacts: ContactMapping.mapping, .tasks: TaskMapping.mapping($0), .events: EventMapping.mapping($0),
+          .emails: EmailMapping.mapping,
+        ]
+      )
     })
 
   /// The mapping of a record type in a contract.

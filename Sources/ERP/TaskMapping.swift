@@ -123,7 +123,7 @@ enum TaskMapping {
 
   /// A task has no place for a creation's mark: candidates begin with the same subject and were made since the creation was begun. Who asks
   /// compares owner and values, and takes none that is linked.
-  private static func createdFilter(_ operation: OperationID, _ fields: Fields) -> String {
+  static func createdFilter(_ operation: OperationID, _ fields: Fields) -> String {
     let start = String((fields.text(.subject) ?? noSubject).prefix(filteredCharacters)).replacing("'", with: "''")
     let filter = "startswith(Summary,'\(start)')"
     guard let time = operation.time else { return filter }

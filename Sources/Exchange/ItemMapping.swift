@@ -14,8 +14,13 @@ struct ItemMapping: Sendable {
   /// The `t:ItemChange` for UpdateItem: a field an update.
   let writeChange: @Sendable (ItemUpdate, inout XMLWriter) -> Void
 
+  /// Further items that belong into this one, and the item with them: the changed occurrences of a series.
+  var parts: @Sendable (XMLElement) -> [ItemID] = { _ in [] }
+  var assemble: @Sendable (Item, XMLElement, [ItemID: Item]) -> Item = { item, _, _ in item }
+
   private static let mappings: [RecordKind: ItemMapping] = [
-    .contacts: ContactProperties.mapping, .tasks: TaskProperties.mapping, .emails: MessageProperties.mapping,
+    .contacts: ContactProperties.mapping, .tasks: TaskProperties.mapping, .events: CalendarProperties.mapping,
+    .emails: MessageProperties.mapping,
   ]
 
   /// The mapping of a record type.

@@ -90,7 +90,7 @@ extension EWSClient {
         xml.within("m:ItemIds") { xml in for id in ids { xml.empty("t:ItemId", [("Id", id.rawValue)]) } }
       }
     }
-    return zip(ids, messages).map { id, message in
+    let results: [Result<Item, SyncError>] = zip(ids, messages).map { id, message in
       if let error = EWSErrors.error(for: message, "an item of \(mailbox.address)") {
         // Asked for the type's own properties, an item of another class refuses, as a distribution list among contacts does.
         if error.cause?.hasPrefix("ErrorInvalidPropertyRequest") == true {
@@ -102,6 +102,26 @@ extension EWSClient {
         return .failure(SyncError(.malformedAnswer, "Exchange answered no item where it promised one (\(mailbox.address))"))
       }
       return .success(item)
+    }
+    return try await assembled(results, messages, mapping, kind, mailbox)
+  }
+
+  /// Reads what belongs into items of this reading, and puts it there. A part that is gone by now is left out: its item has changed again.
+  private func assembled(
+    _ results: [Result<Item, SyncError>], _ messages: [XMLElement], _ mapping: ItemMapping, _ kind: RecordKind, _ mailbox: Mailbox
+  ) async throws(SyncError) -> [Result<Item, SyncError>] {
+    let wanted = messages.flatMap { message in message.child("Items")?.children.first.map(mapping.parts) ?? [] }
+    if wanted.isEmpty { return results }
+    var parts: [ItemID: Item] = [:]
+    for (id, answer) in zip(wanted, try await items(wanted, kind: kind, in: mailbox)) {
+      switch answer {
+      case .success(let part): parts[id] = part
+      case .failure(let error) where error.code == .notFound: break
+      case .failure(let error): throw error
+      }
+    }
+    return zip(results, messages).map { result, message in
+      result.map { item in message.child("Items")?.children.first.map { mapping.assemble(item, $0, parts) } ?? item }
     }
   }
 

@@ -2,14 +2,15 @@ public import Model
 import XMLStream
 
 extension EWSClient {
-  /// See `ExchangePort`. No mail is sent: SaveOnly and SendToNone always.
+  /// See `ExchangePort`. Messages are saved only; of events the notice says whom Exchange tells.
   public func create(
     _ items: [NewItem], kind: RecordKind, in folder: FolderID, of mailbox: Mailbox
   ) async throws(SyncError) -> [Result<ItemVersion, SyncError>] {
     try assertWritable("creating \(items.count) items in \(mailbox.address)")
     let mapping = try ItemMapping.of(kind)
+    let invitations = try Self.notice(items.map(\.notice), kind) == .none ? "SendToNone" : "SendToAllAndSaveCopy"
     let messages = try await write("CreateItem", in: mailbox, count: items.count) { xml in
-      xml.within("m:CreateItem", [("MessageDisposition", "SaveOnly"), ("SendMeetingInvitations", "SendToNone")]) { xml in
+      xml.within("m:CreateItem", [("MessageDisposition", "SaveOnly"), ("SendMeetingInvitations", invitations)]) { xml in
         xml.within("m:SavedItemFolderId") { $0.empty("t:FolderId", [("Id", folder.rawValue)]) }
         xml.within("m:Items") { xml in for item in items { mapping.writeNew(item, &xml) } }
       }
@@ -23,17 +24,27 @@ extension EWSClient {
   >] {
     try assertWritable("changing \(updates.count) items in \(mailbox.address)")
     let mapping = try ItemMapping.of(kind)
+    let notices: [Notice: String] = [.all: "SendToAllAndSaveCopy", .changed: "SendToChangedAndSaveCopy"]
+    let invitations = notices[try Self.notice(updates.map(\.notice), kind)] ?? "SendToNone"
     let messages = try await write("UpdateItem", in: mailbox, count: updates.count) { xml in
       let attributes = [
         ("ConflictResolution", "NeverOverwrite"), ("MessageDisposition", "SaveOnly"),
-        ("SendMeetingInvitationsOrCancellations", "SendToNone"),
-        ("SuppressReadReceipts", "true"),
+        ("SendMeetingInvitationsOrCancellations", invitations), ("SuppressReadReceipts", "true"),
       ]
       xml.within("m:UpdateItem", attributes) { xml in
         xml.within("m:ItemChanges") { xml in for update in updates { mapping.writeChange(update, &xml) } }
       }
     }
     return messages.map { Self.version(from: $0, "changing an item in \(mailbox.address)") }
+  }
+
+  /// The one notice of a call. The last line of defence against mail that nobody asked for: only events have any.
+  private static func notice(_ notices: [Notice], _ kind: RecordKind) throws(SyncError) -> Notice {
+    let distinct = Set(notices)
+    if distinct.count > 1 || kind != .events && distinct != [.none] && !distinct.isEmpty {
+      throw SyncError(.malformedRequest, "writes with different notices, or a notice for \(kind.rawValue), in one request")
+    }
+    return distinct.first ?? .none
   }
 
   /// See `ExchangePort`. A delegate may not delete into another's Deleted Items: moving there is what works, and keeps the item.
@@ -55,7 +66,7 @@ extension EWSClient {
   }
 
   /// One request for a batch of writes. It is never split here: what a part of it did would be lost with the failure of another.
-  private func write(
+  func write(
     _ operation: String, in mailbox: Mailbox, count: Int, _ body: @escaping @Sendable (inout XMLWriter) -> Void
   ) async throws(SyncError) -> [XMLElement] {
     do throws(SyncError) {

@@ -14,16 +14,29 @@ public protocol ExchangePort: ExchangeMailPort {
   /// Whole items by id, one result an id in the same order (EWS GetItem). A missing one is `notFound`.
   func items(_ ids: [ItemID], kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [Result<Item, SyncError>]
 
-  /// Creates items with their foreign id and operation id inside the request (EWS CreateItem), no mail sent. One result an item.
+  /// Creates items with their foreign id and operation id inside the request (EWS CreateItem). One result an item. Those of one call have
+  /// one notice; of a kind other than events nothing is ever sent.
   func create(_ items: [NewItem], kind: RecordKind, in folder: FolderID, of mailbox: Mailbox) async throws(SyncError) -> [Result<
     ItemVersion, SyncError
   >]
 
-  /// Changes single fields (EWS UpdateItem, ConflictResolution NeverOverwrite). One result an update; `staleVersion` when the change key is old.
+  /// Changes single fields (EWS UpdateItem, ConflictResolution NeverOverwrite). One result an update; `staleVersion` when the change key is
+  /// old. Those of one call have one notice.
   func update(_ updates: [ItemUpdate], kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [Result<ItemVersion, SyncError>]
 
   /// Moves items to the owner's Deleted Items (EWS MoveItem), no cancellation sent. `notFound` where one is gone already.
   func moveToDeletedItems(_ ids: [ItemID], kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [Result<ItemID?, SyncError>]
+
+  /// Cancels meetings or single occurrences of them: Exchange tells the attendees, and the item goes to Deleted Items (EWS CancelCalendarItem).
+  func cancel(_ versions: [ItemVersion], in mailbox: Mailbox) async throws(SyncError) -> [Result<ItemID?, SyncError>]
+
+  /// Takes single occurrences out of their series; nobody is told (EWS DeleteItem). `notFound` where one is gone already.
+  func deleteOccurrences(_ ids: [ItemID], in mailbox: Mailbox) async throws(SyncError) -> [Result<ItemID?, SyncError>]
+
+  /// The occurrences of series that lie in a window, those that differ from the pattern included (EWS FindItem with CalendarView).
+  func occurrences(
+    in folder: FolderID, of mailbox: Mailbox, from start: Timestamp, to end: Timestamp
+  ) async throws(SyncError) -> [OccurrenceVersion]
 
   /// Every item of the record type's class anywhere in the mailbox that carries one of these foreign ids (EWS FindItem over the folders of that class).
   /// - Parameter foreignIDs: nil: every item that carries any.
@@ -46,6 +59,39 @@ public protocol ExchangePort: ExchangeMailPort {
 extension ExchangePort {
   /// No bound but the configured one.
   public var writeBatch: Int { .max }
+}
+
+extension ExchangePort {
+  /// A port without calendars cancels nothing.
+  public func cancel(_ versions: [ItemVersion], in mailbox: Mailbox) async throws(SyncError) -> [Result<ItemID?, SyncError>] {
+    throw SyncError(.configuration, "this connection has no calendars (\(mailbox.address))")
+  }
+
+  /// A port without calendars has no occurrences.
+  public func deleteOccurrences(_ ids: [ItemID], in mailbox: Mailbox) async throws(SyncError) -> [Result<ItemID?, SyncError>] {
+    throw SyncError(.configuration, "this connection has no calendars (\(mailbox.address))")
+  }
+
+  /// A port without calendars has no occurrences.
+  public func occurrences(
+    in folder: FolderID, of mailbox: Mailbox, from start: Timestamp, to end: Timestamp
+  ) async throws(SyncError) -> [OccurrenceVersion] { [] }
+}
+
+/// One occurrence of a series, as a view lists it.
+public struct OccurrenceVersion: Sendable, Hashable {
+  /// The id and change key.
+  public var version: ItemVersion
+  /// UID of the series.
+  public var uid: String
+  /// When it begins.
+  public var start: Timestamp
+  /// Creates the value from its parts.
+  public init(version: ItemVersion, uid: String, start: Timestamp) {
+    self.version = version
+    self.uid = uid
+    self.start = start
+  }
 }
 
 /// What a probe learned.
@@ -117,14 +163,17 @@ public struct Item: Sendable, Hashable, Codable {
   public var created: Timestamp?
   /// When it was last changed, by the server's clock.
   public var modified: Timestamp?
-  /// Key that a move keeps: PidTagSearchKey, or the UID of an event (base64 or text).
+  /// Key that a move keeps: PidTagSearchKey, or the UID of an event (base64 or text); of an occurrence with its original start.
   public var moveKey: String?
+  /// What an item of a calendar is; nil: an item like any other.
+  public var form: ItemForm?
 
   /// Creates the value from its parts.
   public init(
     version: ItemVersion, folder: FolderID? = nil, fields: Fields, foreignID: EntityID? = nil, operationID: OperationID? = nil,
     isPrivate: Bool = false,
-    isForeignClass: Bool = false, created: Timestamp? = nil, modified: Timestamp? = nil, moveKey: String? = nil
+    isForeignClass: Bool = false, created: Timestamp? = nil, modified: Timestamp? = nil, moveKey: String? = nil,
+    form: ItemForm? = nil
   ) {
     self.version = version
     self.folder = folder
@@ -136,6 +185,7 @@ public struct Item: Sendable, Hashable, Codable {
     self.created = created
     self.modified = modified
     self.moveKey = moveKey
+    self.form = form
   }
 }
 
@@ -149,12 +199,17 @@ public struct NewItem: Sendable, Hashable, Codable {
   public var operationID: OperationID
   /// Of a message: its bytes (MIME); nil: made from the values.
   public var content: [UInt8]?
+  /// Of an event: whom Exchange tells.
+  public var notice: Notice
   /// Creates the value from its parts.
-  public init(fields: Fields, foreignID: EntityID, operationID: OperationID, content: [UInt8]? = nil) {
+  public init(
+    fields: Fields, foreignID: EntityID, operationID: OperationID, content: [UInt8]? = nil, notice: Notice = .none
+  ) {
     self.fields = fields
     self.foreignID = foreignID
     self.operationID = operationID
     self.content = content
+    self.notice = notice
   }
 }
 
@@ -168,8 +223,13 @@ public struct ItemUpdate: Sendable, Hashable, Codable {
   public var result: Fields
   /// A new stamp; nil: left as it is.
   public var foreignID: EntityID?
+  /// Whom Exchange tells.
+  public var notice: Notice
   /// Creates the value from its parts.
-  public init(version: ItemVersion, changes: [Field: Value?], result: Fields, foreignID: EntityID? = nil) {
+  public init(
+    version: ItemVersion, changes: [Field: Value?], result: Fields, foreignID: EntityID? = nil, notice: Notice = .none
+  ) {
+    self.notice = notice
     self.version = version
     self.changes = changes
     self.result = result

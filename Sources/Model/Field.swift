@@ -112,7 +112,13 @@ extension Field {
   public static let showAs = Field(rawValue: "showAs")
   /// People invited to an event.
   public static let attendees = Field(rawValue: "attendees")
-  /// Recurrence of a series, as RFC 5545 RRULE with its exceptions.
+  /// What the people invited to an event answered, a line each: Exchange alone knows.
+  public static let answers = Field(rawValue: "answers")
+  /// Address of who invites to an event; set on items, unknown to the ERP.
+  public static let organizer = Field(rawValue: "organizer")
+  /// IANA zone that an event was made in; set on items, unknown to the ERP.
+  public static let zone = Field(rawValue: "zone")
+  /// Recurrence of a series: the text form of `Series`.
   public static let recurrence = Field(rawValue: "recurrence")
   /// RFC 5322 Message-ID with its angle brackets.
   public static let messageID = Field(rawValue: "messageID")

@@ -53,6 +53,9 @@ extension Value {
   /// The elements of a set, empty where it is none.
   public var elements: [String] { if case .set(let elements) = self { elements } else { [] } }
 
+  /// The people invited, empty where it is no list of them.
+  public var people: [Attendee] { if case .attendees(let people) = self { people } else { [] } }
+
   /// Text for a person: journal, plan, `why`.
   public var display: String {
     switch self {
@@ -79,6 +82,12 @@ extension Value {
 }
 
 extension Attendee {
-  /// What counts when two lists of attendees are compared: names are decoration.
-  var comparable: String { "\(address)|\(isOptional)|\(answer)" }
+  /// What counts when two lists of attendees are compared: names are decoration, answers a field of their own.
+  var comparable: String { "\(address)|\(isOptional)" }
+
+  /// The answers of these people as a field's value: a line each, in the order of addresses; nil where nobody answered.
+  public static func answers(of people: [Attendee]) -> Value? {
+    let lines = people.filter { $0.answer != "NEEDS-ACTION" }.map { "\($0.address) \($0.answer)" }.sorted()
+    return lines.isEmpty ? nil : .opaque(lines.joined(separator: "\n"))
+  }
 }

@@ -6,8 +6,8 @@ public enum Scope {
   /// - Parameter employee: the employee in the ERP; nil: unknown there, then only `all` lets records in.
   public static func entity(_ entity: Entity, policy: Policy, kind: RecordKind, employee: ERPEmployee?) -> Bool {
     guard let section = policy.sections[kind], entity.isInScope, entity.fields.hasStatusCounterpart else { return false }
-    // A task lies in its owner's mailbox; contacts where the policy wants them.
-    switch kind == .tasks ? .owner : section.filter {
+    // A task and an event lie in their owner's mailbox; contacts where the policy wants them.
+    switch kind == .tasks || kind == .events ? .owner : section.filter {
     case .all: return true
     case .owner: return entity.owner.map { employee?.ownerCodes.contains($0) ?? false } ?? false
     case .workgroup: return entity.workgroup.map { employee?.workgroups.contains($0) ?? false } ?? false
@@ -19,6 +19,12 @@ public enum Scope {
   /// In a separate folder everything does; in the mailbox's own folder what carries the policy's category, and with
   /// `without_category` new items that carry none. An item that was linked by `without_category` stays in.
   public static func item(_ item: Item, policy: Policy, kind: RecordKind, isInPolicyFolder: Bool, isLinked: Bool) -> Bool {
+    if item.form == .attendeeCopy || item.form == .series { return false }
+    return isWanted(item, policy: policy, kind: kind, isInPolicyFolder: isInPolicyFolder, isLinked: isLinked)
+  }
+
+  /// The same for an item that is only shown: a series as a whole, or an attendee's copy of a meeting.
+  public static func isWanted(_ item: Item, policy: Policy, kind: RecordKind, isInPolicyFolder: Bool, isLinked: Bool) -> Bool {
     guard let section = policy.sections[kind], !item.isPrivate, !item.isForeignClass, item.fields.hasStatusCounterpart else {
       return false
     }

@@ -8,12 +8,13 @@ public enum FileName {
 
   /// The wished name of a record's file, ending included: full name, subject, or date and subject.
   /// - Returns: at most 255 bytes of UTF-8 in normal form C, without `/`, control and bidi characters, leading dots and dashes.
-  public static func make(for kind: RecordKind, fields: Fields) -> String {
+  public static func make(for kind: RecordKind, fields: Fields, zones: Zones = .none) -> String {
     let title: String
     switch kind {
     case .contacts: title = VCard.formattedName(fields)
     case .tasks: title = fields.text(.subject) ?? "(no subject)"
-    case .events, .emails: title = [day(fields, kind), fields.text(.subject) ?? "(no subject)"].compactMap { $0 }.joined(separator: " ")
+    case .events, .emails:
+      title = [day(fields, kind, zones), fields.text(.subject) ?? "(no subject)"].compactMap { $0 }.joined(separator: " ")
     }
     return fitted(cleaned(title), ending: "." + kind.fileExtension)
   }
@@ -27,12 +28,14 @@ public enum FileName {
     return fitted(String(name[..<dot]), ending: " ~" + mark + name[dot...])
   }
 
-  private static func day(_ fields: Fields, _ kind: RecordKind) -> String? {
+  /// The day of an event on the clocks of its zone; of an email with the time, in UTC.
+  private static func day(_ fields: Fields, _ kind: RecordKind, _ zones: Zones) -> String? {
     switch fields[.start] {
     case .date(let date): date.description
-    case .instant(let instant, _):
+    case .instant(let instant, let zone):
       kind == .emails
-        ? "\(instant.utcDate) \(instant.iso8601.dropFirst(11).prefix(5).replacing(":", with: ""))" : instant.utcDate.description
+        ? "\(instant.utcDate) \(instant.iso8601.dropFirst(11).prefix(5).replacing(":", with: ""))"
+        : zones.local(instant, zone: zone).date.description
     default: nil
     }
   }

@@ -18,6 +18,8 @@ public struct SandboxOptions: Sendable {
   public var contacts = 60
   /// Tasks in the ERP.
   public var tasks = 15
+  /// Events in the ERP; each mailbox keeps a series of its own too.
+  public var events = 12
   /// Emails, half of them in the ERP and half in the mailboxes.
   public var emails = 12
   /// Private contacts that each mailbox has of its own.
@@ -27,7 +29,7 @@ public struct SandboxOptions: Sendable {
   /// File that keeps everything over restarts; nil: memory only.
   public var store: String?
 
-  /// The usual sandbox: three employees, sixty contacts, fifteen tasks.
+  /// The usual sandbox: three employees, sixty contacts, fifteen tasks, twelve events, twelve emails.
   public init() {}
 }
 
@@ -36,15 +38,18 @@ private struct SeedSize: Codable {
   var employees: Int
   var contacts: Int
   var tasks: Int
+  var events: Int
   var emails: Int
   var seed: UInt64
 
   init(_ options: SandboxOptions) {
-    (employees, contacts, tasks, emails, seed) = (options.employees, options.contacts, options.tasks, options.emails, options.seed)
+    (employees, contacts, tasks) = (options.employees, options.contacts, options.tasks)
+    (events, emails, seed) = (options.events, options.emails, options.seed)
   }
 
   func apply(to options: inout SandboxOptions) {
-    (options.employees, options.contacts, options.tasks, options.emails, options.seed) = (employees, contacts, tasks, emails, seed)
+    (options.employees, options.contacts, options.tasks) = (employees, contacts, tasks)
+    (options.events, options.emails, options.seed) = (events, emails, seed)
   }
 }
 
@@ -131,6 +136,8 @@ public final class Sandbox: Sendable {
     for task in company.tasks(options.tasks, seed: options.seed, today: today) {
       await erp.addTask(task.fields, reminder: task.reminderMinute.map { Date(timeIntervalSince1970: Double($0) * 60) })
     }
+    let calendars = CalendarFilling(company: company, exchange: exchange, erp: erp) { $0 % 3 == 2 ? "From ERP" : "ERP" }
+    try await calendars.fill(options.events, seed: options.seed, today: today)
     let mail = MailFilling(company: company, exchange: exchange, erp: erp) { Self.mailFolders[$0 % 3 == 2 ? 1 : 0] }
     try await mail.fill(options.emails, seed: options.seed)
     try await exchange.keep()
@@ -212,11 +219,13 @@ public final class Sandbox: Sendable {
       "    contacts:",
       "      folder: ERP Contacts", "      merge_by_email: true", "      direction: both", "      filter: all",
       "      contact_class: CUSTOMER", "    tasks: {folder: ERP Tasks, direction: both}",
+      "    events: {direction: both}",
       "    emails: {folder: \(Self.mailFolders[0]), attachments: true, create_contacts: true}",
-      "  - name: Service", "    description: Contacts and tasks in the mailbox's own folders, marked by a category",
+      "  - name: Service", "    description: Contacts, tasks and events in the mailbox's own folders, marked by a category",
       "    category: {name: From ERP, color: green}",
       "    conflict: last-updated", "    contacts:", "      direction: both", "      filter: all",
-      "    tasks: {direction: both}", "    emails: {folder: \(Self.mailFolders[1]), attachments: true}", "", "employees:",
+      "    tasks: {direction: both}", "    events: {direction: both}",
+      "    emails: {folder: \(Self.mailFolders[1]), attachments: true}", "", "employees:",
     ]
     for (index, person) in company.employees.enumerated() {
       lines.append("  - {id: \(person.id), email: \(person.email)\(index % 3 == 2 ? ", policy: Service" : "")}")

@@ -157,4 +157,24 @@ extension ExchangeServer {
     master.calendar?.deleted.insert(original)
     touch(&master, &mailbox)
   }
+
+  /// Moves one occurrence of a series by two hours and takes another out, as if the owner had.
+  public func seedExceptions(mailbox address: String, subject: String, moved: Int, deleted: Int) throws {
+    guard
+      let master = mailboxes[address.lowercased()]?.items.values.first(where: {
+        $0.text("Subject") == subject && $0.calendar?.series != nil
+      })
+    else { throw Refusal.itemNotFound }
+    func occurrence(_ index: Int) throws -> ServerItem {
+      try resolve(XMLElement(name: "OccurrenceItemId", attributes: ["RecurringMasterId": master.id, "InstanceIndex": String(index)])).item
+    }
+    var item = try occurrence(moved)
+    let other = try occurrence(deleted)
+    guard var mailbox = mailboxes[address.lowercased()], let state = item.calendar else { throw Refusal.itemNotFound }
+    item.calendar?.start = state.start.addingTimeInterval(7200)
+    item.calendar?.end = state.end.addingTimeInterval(7200)
+    try keep(&item, &mailbox)
+    try deleteOccurrence(other, &mailbox)
+    mailboxes[address.lowercased()] = mailbox
+  }
 }

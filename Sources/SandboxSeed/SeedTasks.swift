@@ -40,16 +40,4 @@ extension Company {
     }
     return SeedTask(fields: fields, reminderMinute: random.chance(40) ? (start * 24 + 8) * 60 + 15 * random.below(8) : nil)
   }
-
-  /// `YYYY-MM-DDT00:00:00.000+00:00` of a day since 1970-01-01 (civil-from-days over a year that begins in March).
-  private static func midnight(_ day: Int) -> String {
-    let shifted = day + 719_468
-    let era = shifted / 146_097
-    let dayOfEra = shifted % 146_097
-    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-    let month = (5 * dayOfYear + 2) / 153
-    let year = yearOfEra + era * 400 + (month >= 10 ? 1 : 0)
-    return "\(year)-\(digits(month < 10 ? month + 3 : month - 9, 2))-\(digits(dayOfYear - (153 * month + 2) / 5 + 1, 2))T00:00:00.000+00:00"
-  }
 }

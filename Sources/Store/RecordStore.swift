@@ -31,12 +31,18 @@ public protocol RecordReader {
   func link(item: ItemID, kind: RecordKind, mailbox: Mailbox) throws -> Link?
   func link(uid: String, kind: RecordKind, mailbox: Mailbox) throws -> Link?
   func link(id: Int64) throws -> Link?
+  func isLinkedElsewhere(moveKey: String, kind: RecordKind, mailbox: Mailbox) throws -> Bool
   func linkCount(kind: RecordKind, mailbox: Mailbox) throws -> Int
   func neighbours(kind: RecordKind, mailbox: Mailbox, excluding: Set<ItemID>, limit: Int) throws -> [Link]
   func openIntents(mailbox: Mailbox?) throws -> [Intent]
   func retries(mailbox: Mailbox, kind: RecordKind?, dueAt time: Timestamp) throws -> [Retry]
   func journalEntry(_ id: Int64) throws -> JournalEntry?
   func holds(open: Bool) throws -> [Hold]
+}
+
+extension RecordReader {
+  /// A cache without calendars has no meetings of others.
+  public func isLinkedElsewhere(moveKey: String, kind: RecordKind, mailbox: Mailbox) throws -> Bool { false }
 }
 
 /// What the engine writes to the cache; `StoreTransaction` documents each.

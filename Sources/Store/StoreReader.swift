@@ -150,6 +150,14 @@ public struct StoreReader {
   /// A link by its number.
   public func link(id: Int64) throws -> Link? { try db.row(Self.linkColumns + "WHERE id = ?", [id], link) }
 
+  /// Whether another mailbox has a synchronized record with this key: the organizer's own meeting, or an occurrence of it.
+  public func isLinkedElsewhere(moveKey: String, kind: RecordKind, mailbox: Mailbox) throws -> Bool {
+    try db.row(
+      "SELECT 1 FROM link WHERE kind = ? AND mailbox <> ? AND state = 0 AND (move_key = ? OR move_key BETWEEN ? || '/' AND ? || '0') LIMIT 1",
+      [kind.rawValue, mailbox.address, moveKey, moveKey, moveKey]
+    ) { $0[0] as Int } != nil
+  }
+
   /// The links of a mailbox by rising number.
   public func links(kind: RecordKind, mailbox: Mailbox, after id: Int64, limit: Int) throws -> [Link] {
     try db.rows(

@@ -138,7 +138,12 @@ public final class StoreTransaction {
 
   /// Before a listing from the start: what it does not name is found by `unlistedItems` afterwards.
   public func forgetItems(kind: RecordKind, mailbox: Mailbox) throws {
-    try db.run("UPDATE item SET unlisted = 1 WHERE mailbox = ? AND kind = ? AND presence = 0", [mailbox.address, kind.rawValue])
+    // Occurrences of series are in no listing of a folder: a view of their own names them.
+    try db.run(
+      """
+      UPDATE item SET unlisted = 1 WHERE mailbox = ? AND kind = ? AND presence = 0
+        AND (record IS NULL OR json_extract(record, '$.form') IS NOT 'occurrence')
+      """, [mailbox.address, kind.rawValue])
   }
 
   /// Items that the listing which has just ended should have named and did not.

@@ -55,6 +55,7 @@ struct Cycle: Sendable {
   private func turn(
     run: String, full: Bool, entitiesOnly: Bool, _ report: inout CycleReport, _ progress: @Sendable (CycleProgress) -> Void
   ) async throws(SyncError) {
+    try checkEmployee()
     if spoke.account.isTestOnly { return try await reportOnly() }
     guard let folder = try await exchange.folder(of: spoke.kind, named: spoke.section.folder, in: spoke.mailbox, create: true) else {
       throw SyncError(.folderNotFound, "\(spoke.mailbox.address) has no folder '\(spoke.folderName)' and this account may not create it")
@@ -72,8 +73,7 @@ struct Cycle: Sendable {
       try await ensureCategory()
       try startOverIfPolicyChanged(full: full)
     }
-    let planner = Planner(
-      parts: parts, spoke: spoke, employee: employee, exchange: exchange, isRebuild: isFirstRun, today: parts.surroundings.now().utcDate)
+    let planner = try Planner.make(self, isFirstRun: isFirstRun)
     for pass in 1...Self.passes {
       let agenda = try planner.agenda()
       if !agenda.candidates.isEmpty {
@@ -94,6 +94,17 @@ struct Cycle: Sendable {
     if isFirstRun && report.failures == 0 { try parts.store.write { try $0.setCursor(cursor, now.iso8601) } }
   }
 
+  /// Records that belong to somebody can only be told from others' where the ERP knows the employee. That it lists none proves nothing.
+  private func checkEmployee() throws(SyncError) {
+    let goesByOwner = spoke.kind == .tasks || spoke.kind == .events || spoke.kind == .contacts && spoke.section.filter != .all
+    if employee == nil && goesByOwner {
+      throw SyncError(
+        .notFound,
+        "the ERP does not list employee '\(spoke.employee.id)': nothing is compared; check 'id' in the employees section and the user's rights",
+        retry: .later)
+    }
+  }
+
   /// An account for trying out: what a cycle would do goes to the log, and nothing is written.
   private func reportOnly() async throws(SyncError) {
     let lines = try await Planning(parts: parts, log: log, cycle: self).lines()
@@ -109,11 +120,29 @@ struct Cycle: Sendable {
     for chunk in agenda.candidates.inBatches(of: Self.chunk) {
       let decided = try parts.store.read { reader in try chunk.compactMap { try planner.decide($0, reader) } }
       let tally = try await executor.carryOut(Self.unique(decided))
+      try show(chunk, planner, executor.outcome)
       report.counts.merge(tally.counts, uniquingKeysWith: +)
       report.failures += tally.failures
       done += chunk.count
       progress(
         CycleProgress(employee: spoke.employee.email, kind: spoke.kind, phase: "writing", done: done, total: agenda.candidates.count))
+    }
+  }
+
+  /// Items of a calendar that have no partner in the ERP are shown all the same, or no longer.
+  private func show(_ candidates: [Candidate], _ planner: Planner, _ outcome: Outcome) throws(SyncError) {
+    guard spoke.kind == .events else { return }
+    try parts.store.write { transaction in
+      for case .item(let id) in candidates {
+        guard let stored = try transaction.reader.item(id, kind: spoke.kind, mailbox: spoke.mailbox), stored.presence == .present,
+          let form = stored.item.form, form != .occurrence
+        else { continue }
+        if try planner.isShown(stored.item, transaction.reader) {
+          try outcome.show(stored.item, transaction)
+        } else {
+          try outcome.hide(stored.item, transaction)
+        }
+      }
     }
   }
 

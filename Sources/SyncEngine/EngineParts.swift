@@ -11,26 +11,29 @@ public struct EngineParts: Sendable {
   public var exchange: [String: any ExchangePort]
   /// Clock, randomness, waiting.
   public var surroundings: Surroundings
+  /// The zone database, for the mount's calendars.
+  public var zones: Zones
   /// Where log lines go besides the store, e.g. standard error.
   public var echo: @Sendable (LogEntry) -> Void
 
   /// The parts of an engine over the SQLite cache.
   public init(
-    store: Store, erp: any ERPPort, exchange: [String: any ExchangePort], surroundings: Surroundings,
+    store: Store, erp: any ERPPort, exchange: [String: any ExchangePort], surroundings: Surroundings, zones: Zones = .none,
     echo: @escaping @Sendable (LogEntry) -> Void = { _ in }
   ) {
-    self.init(records: CacheRecords(store), erp: erp, exchange: exchange, surroundings: surroundings, echo: echo)
+    self.init(records: CacheRecords(store), erp: erp, exchange: exchange, surroundings: surroundings, zones: zones, echo: echo)
   }
 
   /// The parts of an engine over any cache.
   public init(
-    records: any RecordStore, erp: any ERPPort, exchange: [String: any ExchangePort], surroundings: Surroundings,
+    records: any RecordStore, erp: any ERPPort, exchange: [String: any ExchangePort], surroundings: Surroundings, zones: Zones = .none,
     echo: @escaping @Sendable (LogEntry) -> Void = { _ in }
   ) {
     self.store = records
     self.erp = erp
     self.exchange = exchange
     self.surroundings = surroundings
+    self.zones = zones
     self.echo = echo
   }
 }

@@ -8,6 +8,8 @@ struct DueWrite: Sendable {
   var operation: OperationID
   /// The pair has a write due on the other side too: bases move on only when both are done.
   var isHalf: Bool
+  /// Whom Exchange may tell of it.
+  var notice: Notice = .none
 }
 
 /// Carries out what was decided for a chunk of pairs: intents before, outcomes after, each write alone responsible for its record.
@@ -22,7 +24,7 @@ struct Executor: Sendable {
   let folder: FolderID
   let run: String
 
-  var outcome: Outcome { Outcome(spoke: spoke) }
+  var outcome: Outcome { Outcome(spoke: spoke, zones: parts.zones) }
 
   /// What a chunk did.
   struct Tally: Sendable {
@@ -45,7 +47,9 @@ struct Executor: Sendable {
     for decision in decided {
       let remote = decision.actions.filter(\.isRemote)
       for action in remote {
-        let due = DueWrite(pair: decision.pair, action: action, operation: parts.surroundings.operationID(), isHalf: remote.count > 1)
+        let due = DueWrite(
+          pair: decision.pair, action: action, operation: parts.surroundings.operationID(), isHalf: remote.count > 1,
+          notice: decision.notice(of: action))
         switch action.step {
         case .fork: forks.append(due)
         case .createEntity, .updateEntity, .deleteEntity: erpWrites.append(due)
@@ -142,7 +146,14 @@ struct Executor: Sendable {
 
   /// Counts a failed record for another try. What may have been applied stays open as an intent, for the next cycle to look up.
   func noteFailure(_ write: DueWrite, _ error: SyncError) throws(SyncError) {
-    if !error.leavesWriteInDoubt { try parts.store.write { try $0.close(write.operation) } }
+    let now = parts.surroundings.now()
+    try parts.store.write { transaction in
+      if error.leavesWriteInDoubt {
+        try transaction.noteDoubt(write.pair.entity?.entity.id, kind: spoke.kind, mailbox: spoke.mailbox, at: now)
+      } else {
+        try transaction.close(write.operation)
+      }
+    }
     try noteFailure(of: write.pair, write.action.intentName, error)
   }
 

@@ -1,4 +1,5 @@
 import Model
+import Reconcile
 import Store
 
 /// Counts what a cycle is about to do and stops it for a decision when a limit of the configuration is passed.
@@ -11,6 +12,8 @@ struct Guarding: Sendable {
   struct Count: Sendable {
     var deletes: [String] = []
     var creates: [String] = []
+    var messages = 0
+    var notices: [String] = []
     var lines: [String] = []
     var linesLeftOut = 0
 
@@ -18,10 +21,22 @@ struct Guarding: Sendable {
     static let lineLimit = 2000
 
     mutating func add(_ decision: Decided) {
+      addMessages(decision)
       for action in decision.actions where action.isDelete || action.isCreate {
         let line = "\(action.intentName) \(action.writtenSide.rawValue) \(decision.pair.name): \(action.reason)"
         let key = "\(action.intentName) \(decision.pair.subjects.sorted().joined(separator: " "))"
         if action.isDelete { deletes.append(key) } else { creates.append(key) }
+        if lines.count < Self.lineLimit { lines.append(line) } else { linesLeftOut += 1 }
+      }
+    }
+
+    private mutating func addMessages(_ decision: Decided) {
+      for action in decision.actions {
+        let number = Notices.messages(decision.notice(of: action), step: action.step, item: decision.pair.item?.item)
+        guard number > 0 else { continue }
+        messages += number
+        notices.append("tell \(number) of \(action.intentName) \(decision.pair.subjects.sorted().joined(separator: " "))")
+        let line = "tell \(number) attendees of \(decision.pair.name): \(action.intentName), \(action.reason)"
         if lines.count < Self.lineLimit { lines.append(line) } else { linesLeftOut += 1 }
       }
     }
@@ -39,6 +54,9 @@ struct Guarding: Sendable {
       reasons.append(
         "\(count.creates.count) new records beside \(linked) are more than \(guards.creates.count) and \(guards.creates.percent) %")
     }
+    if count.messages > guards.invitations {
+      reasons.append("\(count.messages) invitations, updates and cancellations to send are more than \(guards.invitations)")
+    }
     let open = try parts.store.read { try $0.holds(open: true) }.filter { $0.mailbox == spoke.mailbox && $0.kind == spoke.kind }
     guard !reasons.isEmpty else {
       // What was held is no longer due.
@@ -50,7 +68,7 @@ struct Guarding: Sendable {
       }
       return nil
     }
-    let hash = Self.fingerprint((count.deletes + count.creates).sorted())
+    let hash = Self.fingerprint((count.deletes + count.creates + count.notices).sorted())
     let approved = try parts.store.read { try $0.holds(open: false) }.first {
       $0.mailbox == spoke.mailbox && $0.kind == spoke.kind && $0.hash == hash && $0.state == .approved
     }

@@ -23,7 +23,10 @@ struct MailboxFeed: Sendable {
       log.write(.warning, "Exchange no longer knows how far this folder was read; it is read again from the start and compared", spoke)
       try await readChanges(folder, since: nil)
     }
-    let fetched = try await fetchContents(progress)
+    var fetched = try await fetchContents(progress)
+    if try await OccurrenceFeed(parts: parts, spoke: spoke, exchange: exchange).refresh(folder: folder, full: full) {
+      fetched += try await fetchContents(progress)
+    }
     try await explainLeft(folder)
     return fetched
   }
@@ -102,10 +105,13 @@ struct MailboxFeed: Sendable {
       try left.map { try reader.link(item: $0.item.version.id, kind: spoke.kind, mailbox: spoke.mailbox) }
     }
     let linked = zip(left, links).compactMap { item, link in link.map { (item: item.item, link: $0) } }
-    let unlinked = zip(left, links).filter { $0.1 == nil }.map(\.0.item.version.id)
+    let unlinked = zip(left, links).filter { $0.1 == nil }.map(\.0.item)
     // Nothing hangs on an unlinked item: it is forgotten.
     try parts.store.write { transaction in
-      for id in unlinked { try transaction.observeDeleted(item: id, kind: spoke.kind, mailbox: spoke.mailbox) }
+      for item in unlinked {
+        try transaction.observeDeleted(item: item.version.id, kind: spoke.kind, mailbox: spoke.mailbox)
+        if item.form != nil { try Outcome(spoke: spoke, zones: parts.zones).hide(item, transaction) }
+      }
     }
     for batch in linked.inBatches(of: ERPFeed.confirmationBatch) { try await explain(batch, folder) }
   }

@@ -14,8 +14,17 @@ struct MailboxWriter: Sendable {
     self.fresh = fresh
   }
 
-  /// Writes one batch of creates, updates and deletes.
+  /// Writes one batch of creates, updates and deletes. Writes that tell others are sent apart from those that do not.
   func write(_ batch: [DueWrite]) async throws(SyncError) -> Executor.Tally {
+    var tally = Executor.Tally()
+    for notice in [Notice.none, .all, .changed] {
+      let alike = batch.filter { $0.notice == notice }
+      if !alike.isEmpty { tally.add(try await write(alike, notice)) }
+    }
+    return tally
+  }
+
+  private func write(_ batch: [DueWrite], _ notice: Notice) async throws(SyncError) -> Executor.Tally {
     var tally = Executor.Tally()
     try executor.openIntents(batch)
     var creates: [(DueWrite, NewItem)] = []
@@ -25,17 +34,29 @@ struct MailboxWriter: Sendable {
       switch write.action.step {
       case .createItem(let fields):
         guard let entity = write.pair.entity else { continue }
-        creates.append((write, NewItem(fields: fields, foreignID: entity.entity.id, operationID: write.operation)))
+        creates.append((write, NewItem(fields: fields, foreignID: entity.entity.id, operationID: write.operation, notice: notice)))
       case .updateItem(let changes, let result):
         guard let item = write.pair.item, let entity = write.pair.entity else { continue }
-        let stamp = item.item.foreignID == entity.entity.id ? nil : entity.entity.id
-        updates.append((write, ItemUpdate(version: item.item.version, changes: changes, result: result, foreignID: stamp)))
+        let isStamped = item.item.foreignID == entity.entity.id || item.item.form == .occurrence
+        let stamp = isStamped ? nil : entity.entity.id
+        updates.append(
+          (write, ItemUpdate(version: item.item.version, changes: changes, result: result, foreignID: stamp, notice: notice)))
       default: deletes.append(write)
       }
     }
     tally.add(try await create(creates))
     tally.add(try await update(updates))
-    tally.add(try await delete(deletes))
+    let occurrences = deletes.filter { $0.pair.item?.item.form == .occurrence }
+    let whole = deletes.filter { $0.pair.item?.item.form != .occurrence }
+    if notice == .none {
+      tally.add(
+        try await delete(whole) { ids, _ throws(SyncError) in
+          try await exchange.moveToDeletedItems(ids, kind: spoke.kind, in: spoke.mailbox)
+        })
+      tally.add(try await delete(occurrences) { ids, _ throws(SyncError) in try await exchange.deleteOccurrences(ids, in: spoke.mailbox) })
+    } else {
+      tally.add(try await delete(deletes) { _, versions throws(SyncError) in try await exchange.cancel(versions, in: spoke.mailbox) })
+    }
     return tally
   }
 
@@ -55,13 +76,13 @@ struct MailboxWriter: Sendable {
     return try await finish(zip(updates, answers).map { ($0.0, $1, $0.1.result, "updated-items") })
   }
 
-  private func delete(_ deletes: [DueWrite]) async throws(SyncError) -> Executor.Tally {
+  private func delete(
+    _ deletes: [DueWrite], _ request: ([ItemID], [ItemVersion]) async throws(SyncError) -> [Result<ItemID?, SyncError>]
+  ) async throws(SyncError) -> Executor.Tally {
     guard !deletes.isEmpty else { return Executor.Tally() }
     var tally = Executor.Tally()
-    let ids = deletes.compactMap { $0.pair.item?.item.version.id }
-    let answers = try await send(deletes) { () async throws(SyncError) in
-      try await exchange.moveToDeletedItems(ids, kind: spoke.kind, in: spoke.mailbox)
-    }
+    let versions = deletes.compactMap { $0.pair.item?.item.version }
+    let answers = try await send(deletes) { () async throws(SyncError) in try await request(versions.map(\.id), versions) }
     for (write, answer) in zip(deletes, answers) {
       if case .failure(let error) = answer, error.code != .notFound {
         try executor.noteFailure(write, error)
@@ -151,7 +172,11 @@ struct MailboxWriter: Sendable {
 
   /// Marks items with the id of the entity made from them, then closes the intents of those creations.
   func stamp(_ created: [(write: DueWrite, entity: Entity)]) async throws(SyncError) {
+    // An occurrence is not marked: that would make it an exception of its series. Its link alone tells.
+    let unmarked = created.filter { $0.write.pair.item?.item.form == .occurrence }
+    if !unmarked.isEmpty { try parts.store.write { transaction in for entry in unmarked { try transaction.close(entry.write.operation) } } }
     let marked = created.compactMap { entry in entry.write.pair.item.map { (entry.write, entry.entity, $0.item) } }
+      .filter { $0.2.form != .occurrence }
     guard !marked.isEmpty else { return }
     let updates = marked.map { ItemUpdate(version: $0.2.version, changes: [:], result: $0.2.fields, foreignID: $0.1.id) }
     let answers = try await exchange.update(updates, kind: spoke.kind, in: spoke.mailbox)

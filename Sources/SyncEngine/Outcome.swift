@@ -5,6 +5,7 @@ import Store
 /// Saves what a remote write brought about: link, bases, observation, file, all in the transaction of the caller.
 struct Outcome: Sendable {
   let spoke: Spoke
+  let zones: Zones
 
   /// Saves a pair whose two sides are as given; their values become the bases.
   func saveLink(
@@ -22,7 +23,9 @@ struct Outcome: Sendable {
     // A message's contents are read after its link is made; until then its version is unknown.
     if spoke.kind == .emails { link.baseItem?.version = nil }
     let saved = try transaction.save(link)
-    try putFile(saved, item: item, entity: entity, transaction)
+    // The series that an occurrence belongs to is shown as one.
+    if item.form != .occurrence { try putFile(saved, item: item, entity: entity, transaction) }
+    try transaction.clearDoubt(entity.id, kind: spoke.kind, mailbox: spoke.mailbox)
     for subject in [Subject.entity(entity.id), Subject.item(item.version.id)] {
       try transaction.clearFailure(mailbox: spoke.mailbox, kind: spoke.kind, subject: subject)
     }
@@ -48,20 +51,62 @@ struct Outcome: Sendable {
   func putFile(_ link: Link, item: Item, entity: Entity, _ transaction: any RecordTransaction) throws {
     let modified = item.modified ?? entity.modified ?? Timestamp(milliseconds: 0)
     // A message's file has the bytes that Exchange has: whoever has read them puts it.
-    guard let bytes = RecordFile.render(spoke.kind, uid: link.uid, fields: item.fields, revision: modified) else { return }
+    guard let bytes = RecordFile.render(spoke.kind, uid: link.uid, fields: item.fields, revision: modified, zones: zones) else { return }
     try putFile(link, item: item, bytes: bytes, modified: modified, transaction)
   }
 
   /// Writes the record's file with these bytes.
   func putFile(_ link: Link, item: Item, bytes: [UInt8], modified: Timestamp, _ transaction: any RecordTransaction) throws {
-    var attributes = ["exchange_id": item.version.id.rawValue, "change_key": item.version.changeKey]
+    var attributes = ["origin": link.origin.rawValue]
     attributes["erp_id"] = link.entityID?.rawValue
-    attributes["origin"] = link.origin.rawValue
     attributes["synced_at"] = link.syncedAt?.iso8601
+    try putFile(uid: link.uid, item, bytes, modified, attributes, transaction)
+  }
+
+  /// Shows an item that has no partner in the ERP: a series, whose occurrences have, or an attendee's copy of a meeting.
+  func show(_ item: Item, _ transaction: any RecordTransaction) throws {
+    let modified = item.modified ?? Timestamp(milliseconds: 0)
+    guard let uid = item.moveKey,
+      let bytes = RecordFile.render(spoke.kind, uid: uid, fields: item.fields, revision: modified, zones: zones)
+    else { return }
+    try putFile(uid: uid, item, bytes, modified, ["origin": SystemSide.exchange.rawValue], transaction)
+  }
+
+  /// Takes the file of such an item away.
+  func hide(_ item: Item, _ transaction: any RecordTransaction) throws {
+    guard let uid = item.moveKey else { return }
+    try transaction.removeFile(uid: uid, folder: spoke.folderName, employee: spoke.employee.email)
+  }
+
+  private func putFile(
+    uid: String, _ item: Item, _ bytes: [UInt8], _ modified: Timestamp, _ attributes: [String: String],
+    _ transaction: any RecordTransaction
+  ) throws {
+    var attributes = attributes
+    attributes["exchange_id"] = item.version.id.rawValue
+    attributes["change_key"] = item.version.changeKey
     _ = try transaction.putFile(
       TreeFile(
-        uid: link.uid, wishedName: FileName.make(for: spoke.kind, fields: item.fields), bytes: bytes, modified: modified,
+        uid: uid, wishedName: FileName.make(for: spoke.kind, fields: item.fields, zones: zones), bytes: bytes, modified: modified,
         attributes: attributes),
       folder: spoke.folderName, employee: spoke.employee.email)
   }
+}
+
+/// A write to a calendar that may have been carried out: should it be tried again, nobody is told a second time.
+extension RecordTransaction {
+  func noteDoubt(_ entity: EntityID?, kind: RecordKind, mailbox: Mailbox, at now: Timestamp) throws {
+    guard kind == .events, let entity else { return }
+    try setMeta(Doubt.key(entity, mailbox), now.iso8601)
+  }
+
+  func clearDoubt(_ entity: EntityID, kind: RecordKind, mailbox: Mailbox) throws {
+    guard kind == .events else { return }
+    try setMeta(Doubt.key(entity, mailbox), nil)
+  }
+}
+
+/// Where doubt about a write is noted.
+enum Doubt {
+  static func key(_ entity: EntityID, _ mailbox: Mailbox) -> String { "doubt \(mailbox.address) \(entity.rawValue)" }
 }

@@ -32,6 +32,17 @@ struct Pair: Sendable {
 struct Decided: Sendable {
   var pair: Pair
   var actions: [Action]
+  /// What decides whether others may be told of a write to a calendar.
+  var notices = NoticeContext(isRebuild: true, isRetry: false, now: Timestamp(milliseconds: 0))
+
+  /// Whom Exchange may tell of one of the actions.
+  func notice(of action: Action) -> Notice {
+    guard !pair.isTwin else { return .none }
+    let entity = pair.entity.flatMap { $0.isDeleted ? nil : $0.entity }
+    return Notices.notice(
+      for: action.step, entity: entity, item: pair.item?.item,
+      isLinked: pair.link.map { $0.baseItem != nil && $0.baseEntity != nil } ?? false, context: notices)
+  }
 }
 
 /// What has to be looked at in one cycle, by identity only, so that a first run over a large mailbox stays small in memory.
@@ -49,6 +60,8 @@ struct Planner: Sendable {
   let exchange: any ExchangePort
   let isRebuild: Bool
   let today: CivilDate
+  /// Of events on a first run: which occurrence and which record are one.
+  var occurrences: OccurrenceMatches?
 
   /// Observations read from the store at once.
   static let page = 500
@@ -160,7 +173,12 @@ struct Planner: Sendable {
           $0.item, policy: spoke.policy, kind: spoke.kind, isInPolicyFolder: spoke.section.folder != nil, isLinked: pair.link != nil)
       } ?? false,
       isRebuild: isRebuild, isMatched: pair.isMatched, today: today)
-    return Decided(pair: pair, actions: reconcile(input))
+    return Decided(pair: pair, actions: reconcile(input), notices: try notices(pair, reader))
+  }
+
+  private func notices(_ pair: Pair, _ reader: any RecordReader) throws -> NoticeContext {
+    let doubt = spoke.kind == .events ? try pair.entity.flatMap { try reader.meta(Doubt.key($0.entity.id, spoke.mailbox)) } : nil
+    return NoticeContext(isRebuild: isRebuild || spoke.kind != .events, isRetry: doubt != nil, now: parts.surroundings.now())
   }
 
   private func observed(_ stored: StoredEntity?) -> Observed<Entity> {
@@ -200,6 +218,7 @@ struct Planner: Sendable {
     let stamped = try unlinked(reader.items(kind: spoke.kind, mailbox: spoke.mailbox, foreignID: id), reader)
     if let item = stamped.first { return Pair(entity: entity, item: item, isMatched: true) }
     if spoke.kind == .emails { return try messagePair(of: entity, reader) }
+    if let item = try matchedOccurrence(entity.entity, reader) { return Pair(entity: entity, item: item, isMatched: true) }
     guard spoke.section.mergeByEmail, let email = entity.entity.fields.text(.email1) else { return Pair(entity: entity) }
     let byEmail = try unlinked(reader.items(kind: spoke.kind, mailbox: spoke.mailbox, email: email.lowercased()), reader)
       .filter { $0.item.foreignID == nil && isAcceptable($0.item) }
@@ -212,6 +231,8 @@ struct Planner: Sendable {
   private func itemPair(_ id: ItemID, _ reader: any RecordReader) throws -> Pair? {
     guard let item = try reader.item(id, kind: spoke.kind, mailbox: spoke.mailbox), item.presence == .present else { return nil }
     if let link = try reader.link(item: id, kind: spoke.kind, mailbox: spoke.mailbox) { return try linkedPair(link, reader) }
+    if item.item.form == .occurrence { return try occurrencePair(item, reader) }
+    if try isAnothersMeeting(item.item, reader) { return nil }
     if let stamp = item.item.foreignID {
       guard let entity = try reader.entity(stamp, kind: spoke.kind), !entity.isDeleted else {
         if spoke.kind == .emails { return try orphan(item, stamp, reader) }

@@ -45,9 +45,7 @@ struct Planning: Sendable {
       _ = try await feed.refresh(folder: folder, full: false) { _ in }
     }
     try cycle.startOverIfPolicyChanged(full: false)
-    let planner = Planner(
-      parts: parts, spoke: spoke, employee: cycle.employee, exchange: cycle.exchange, isRebuild: isFirstRun,
-      today: parts.surroundings.now().utcDate)
+    let planner = try Planner.make(cycle, isFirstRun: isFirstRun)
     let agenda = try planner.agenda()
     var lines: [PlanLine] = []
     for chunk in agenda.candidates.inBatches(of: Cycle.chunk) {

@@ -59,7 +59,7 @@ struct Recovery: Sendable {
     if made == nil, known.1 == nil, intent.action == Forking.action {
       return try await Forking(executor: executor).copyToExchange(intent, entity: entity.entity)
     }
-    try close(intent)
+    try closeInDoubt(intent, isDone: made != nil || known.1 != nil)
   }
 
   private func adopt(_ made: StampedItem, _ entity: Entity, _ intent: Intent) async throws(SyncError) {
@@ -81,6 +81,7 @@ struct Recovery: Sendable {
     guard let id = intent.itemID else { return try close(intent) }
     let read = try await exchange.items([id], kind: spoke.kind, in: spoke.mailbox)
     guard case .success(let item)? = read.first else { return try close(intent) }
+    if !intent.payload.names.allSatisfy({ item.fields.same($0, in: intent.payload) }) { try noteDoubt(intent) }
     try parts.store.write { transaction in
       _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox)
       if var link = try transaction.reader.link(item: id, kind: spoke.kind, mailbox: spoke.mailbox), var base = link.baseItem?.fields {
@@ -96,6 +97,7 @@ struct Recovery: Sendable {
   private func settleItemDelete(_ intent: Intent) async throws(SyncError) {
     guard let id = intent.itemID else { return try close(intent) }
     let read = try await exchange.items([id], kind: spoke.kind, in: spoke.mailbox)
+    if case .success? = read.first { try noteDoubt(intent) }
     try parts.store.write { transaction in
       if case .failure(let error)? = read.first, error.code == .notFound,
         let link = try transaction.reader.link(item: id, kind: spoke.kind, mailbox: spoke.mailbox)
@@ -156,6 +158,17 @@ struct Recovery: Sendable {
       }
       try transaction.close(intent.id)
     }
+  }
+
+  /// A write that will be tried again, though it may have told others already.
+  private func noteDoubt(_ intent: Intent) throws(SyncError) {
+    guard intent.sends > 0 else { return }
+    try parts.store.write { try $0.noteDoubt(intent.entityID, kind: intent.kind, mailbox: intent.mailbox, at: intent.time) }
+  }
+
+  private func closeInDoubt(_ intent: Intent, isDone: Bool) throws(SyncError) {
+    if !isDone { try noteDoubt(intent) }
+    try close(intent)
   }
 
   private func close(_ intent: Intent) throws(SyncError) { try parts.store.write { try $0.close(intent.id) } }

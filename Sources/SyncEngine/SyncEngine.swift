@@ -34,7 +34,7 @@ public struct SyncEngine: Sendable {
   }
 
   /// The record types that this version synchronizes; sections of others are read, checked and left alone.
-  public static let synchronizedKinds: Set<RecordKind> = [.contacts, .tasks, .emails]
+  public static let synchronizedKinds = Set(RecordKind.allCases)
 
   /// Synchronizes now.
   /// - Parameters:

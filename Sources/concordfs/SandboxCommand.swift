@@ -12,14 +12,15 @@ struct SandboxCommand: AsyncParsableCommand {
   @Option(help: "People with a mailbox.") var employees = 3
   @Option(help: "Contacts in the ERP.") var contacts = 60
   @Option(help: "Tasks in the ERP, spread over the people.") var tasks = 15
+  @Option(help: "Events in the ERP, spread over the people; with any, each mailbox keeps a series of its own too.") var events = 12
   @Option(help: "Emails, half of them in the ERP and half in the mailboxes.") var emails = 12
   @Option(help: "Seed: the same seed gives the same data.") var seed: UInt64 = 1
   @Option(help: "Keep everything in this SQLite file over restarts; a file that is filled already keeps its own data.") var store: String?
   @Option(help: "Write a configuration for concordfs that works as it is, with its secrets beside it.") var writeConfig: String?
 
   func validate() throws {
-    guard (0...10_000).contains(employees), (0...1_000_000).contains(contacts), (0...100_000).contains(tasks),
-      (0...1_000_000).contains(emails)
+    guard (0...10_000).contains(employees), (0...1_000_000).contains(contacts), (0...1_000_000).contains(emails),
+      (0...100_000).contains(tasks), (0...100_000).contains(events)
     else {
       throw ValidationError("that many are not made up here")
     }
@@ -30,7 +31,7 @@ struct SandboxCommand: AsyncParsableCommand {
     guard parts.count == 2, let port = UInt16(parts[1]) else { throw ValidationError("--listen takes ADDRESS:PORT, as 127.0.0.1:8025") }
     var options = SandboxOptions()
     (options.address, options.port, options.employees, options.contacts, options.seed) = (parts[0], port, employees, contacts, seed)
-    (options.tasks, options.emails, options.store) = (tasks, emails, store)
+    (options.tasks, options.events, options.emails, options.store) = (tasks, events, emails, store)
     let sandbox: Sandbox
     do { sandbox = try await Sandbox(options: options) } catch { throw failed(SyncError(.failed, "\(error)")) }
     let path = writeConfig

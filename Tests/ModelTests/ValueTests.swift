@@ -22,11 +22,21 @@ import Testing
     #expect(!Value.set(["ERP"]).means(.set(["ERP", "Golf"]), as: .categories))
   }
 
-  @Test func `attendees are compared by address, role and answer, not by name or order`() {
+  @Test func `attendees are compared by address and role, not by name, order or answer`() {
     let jan = Attendee(address: "Jan@x.test", name: "Jan")
     let eva = Attendee(address: "eva@x.test", isOptional: true)
     #expect(Value.attendees([jan, eva]).means(.attendees([eva, Attendee(address: "jan@X.test", name: "Other")]), as: .attendees))
-    #expect(!Value.attendees([jan]).means(.attendees([Attendee(address: "jan@x.test", answer: "ACCEPTED")]), as: .attendees))
+    #expect(!Value.attendees([jan]).means(.attendees([Attendee(address: "jan@x.test", isOptional: true)]), as: .attendees))
+    #expect(Value.attendees([jan]).means(.attendees([Attendee(address: "jan@x.test", answer: "ACCEPTED")]), as: .attendees))
+  }
+
+  @Test func `answers are a value of their own, in the order of addresses`() {
+    let people = [
+      Attendee(address: "jan@x.test", answer: "DECLINED"), Attendee(address: "eva@x.test", answer: "ACCEPTED"),
+      Attendee(address: "tom@x.test"),
+    ]
+    #expect(Attendee.answers(of: people) == .opaque("eva@x.test ACCEPTED\njan@x.test DECLINED"))
+    #expect(Attendee.answers(of: [Attendee(address: "tom@x.test")]) == nil)
   }
 
   @Test func `instants mean the same in whatever zone they were given`() {

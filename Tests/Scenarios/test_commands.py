@@ -12,7 +12,7 @@ def test_sync_without_a_daemon_and_again_with_one(world):
     assert [line for line in lines if " contacts: " in line] == [
         f"{name}@example.test contacts: 60 created-items" for name in ["alice", "bob", "carol"]]
     assert [line.split(":")[0] for line in lines if " tasks: " in line] == [f"{name}@example.test tasks" for name in ["alice", "bob", "carol"]]
-    assert world.run("sync", check=0).stdout.count("nothing to do") == 9
+    assert world.run("sync", check=0).stdout.count("nothing to do") == 12
     world.start()
     assert "done: all wait" in world.run("sync", check=0).stdout
     assert "done: bob@example.test contacts wait" in world.run("sync", "bob@example.test", "--types", "contacts", check=0).stdout
@@ -94,8 +94,8 @@ def test_a_lost_value_can_be_restored(mounted):
 
 
 def test_the_log_tells_what_was_done(mounted):
-    lines = mounted.run("log", "-n", "3", check=0).stdout.splitlines()
-    assert len(lines) == 3 and "synchronized: 60 created-items" in lines[0]
+    lines = mounted.run("log", "-n", "4", check=0).stdout.splitlines()
+    assert len(lines) == 4 and "synchronized: 60 created-items" in lines[0]
     assert mounted.run("log", "--employee", "bob@example.test", check=0).stdout.count("bob@example.test contacts") == 1
     assert mounted.run("log", "--level", "error", check=0).stdout == ""
 

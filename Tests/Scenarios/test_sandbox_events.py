@@ -9,6 +9,7 @@ from exchangelib.items import SEND_TO_ALL_AND_SAVE_COPY
 from exchangelib.recurrence import Recurrence, WeeklyPattern
 
 BERLIN = EWSTimeZone("Europe/Berlin")
+pytestmark = pytest.mark.parametrize("world", [("--events", "0", "--emails", "0")], indirect=True)
 
 
 def event(world, **fields):

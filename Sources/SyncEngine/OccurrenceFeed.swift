@@ -1,0 +1,208 @@
+import Model
+import Store
+
+/// The days of which series are carried to the ERP, occurrence by occurrence.
+struct OccurrenceWindow: Sendable {
+  /// Days before today and after it.
+  static let (daysBack, daysAhead) = (30, 180)
+  /// The longest range asked for at once, in seconds: a view takes two years at most.
+  private static let piece: Int64 = 365 * 86_400
+
+  let start: Timestamp
+  let end: Timestamp
+
+  init(around today: CivilDate) {
+    start = Timestamp(seconds: Int64(today.dayNumber - Self.daysBack) * 86_400)
+    end = Timestamp(seconds: Int64(today.dayNumber + Self.daysAhead + 1) * 86_400)
+  }
+
+  /// Whether an event lies in the window in part: it ends after its start and begins before its end.
+  func contains(_ fields: Fields) -> Bool {
+    guard let (first, last) = span(fields) else { return false }
+    return first < end && last > start
+  }
+
+  private func span(_ fields: Fields) -> (Timestamp, Timestamp)? {
+    func instant(_ field: Field) -> Timestamp? {
+      switch fields[field] {
+      case .instant(let instant, _): instant
+      case .date(let date): Timestamp(seconds: Int64(date.dayNumber) * 86_400)
+      default: nil
+      }
+    }
+    return instant(.start).map { ($0, max(instant(.end) ?? $0, $0)) }
+  }
+
+  /// The window in ranges that a view takes, from an earlier start on where that is asked for.
+  func pieces(from earlier: Timestamp?) -> [(start: Timestamp, end: Timestamp)] {
+    let first = min(earlier ?? start, start).seconds
+    return stride(from: first, to: end.seconds, by: Int(Self.piece)).map {
+      (Timestamp(seconds: $0), Timestamp(seconds: min($0 + Self.piece, end.seconds)))
+    }
+  }
+}
+
+/// Keeps the occurrences of a mailbox's own series as items of their own, in a window that slides with the days.
+struct OccurrenceFeed: Sendable {
+  let parts: EngineParts
+  let spoke: Spoke
+  let exchange: any ExchangePort
+
+  /// How far back a first run looks for occurrences that the ERP has already, in days: five years.
+  private static let farthestLook = 5 * 366
+
+  /// What the window was last listed for: the day, and the series as they were.
+  private var cursor: String { "exchange/\(spoke.mailbox.address)/\(spoke.kind.rawValue)/occurrences" }
+
+  /// Lists the window when the day or a series has changed since.
+  /// - Returns: true when occurrences have to be read.
+  func refresh(folder: FolderID, full: Bool) async throws(SyncError) -> Bool {
+    guard spoke.kind == .events else { return false }
+    let today = parts.surroundings.now().utcDate
+    let (known, isFirstRun, listedFor) = try parts.store.read { reader in
+      (
+        try reader.presentItems(kind: spoke.kind, mailbox: spoke.mailbox).filter { $0.item.form == .series || $0.item.form == .occurrence },
+        try reader.cursor(spoke.initialisedCursor) == nil, try reader.cursor(cursor)
+      )
+    }
+    if known.isEmpty { return false }
+    let series = known.filter { $0.item.form == .series }
+    let state = Guarding.fingerprint(
+      series.map { "\($0.item.version.id.rawValue) \($0.item.version.changeKey)" }.sorted() + [today.description])
+    guard full || isFirstRun || state != listedFor else { return false }
+    let window = OccurrenceWindow(around: today)
+    let earlier = isFirstRun ? try earliestEntity(notBefore: today) : nil
+    let uids = Set(series.compactMap(\.item.moveKey))
+    var listed: [ItemID: OccurrenceVersion] = [:]
+    for piece in window.pieces(from: earlier) {
+      for found in try await exchange.occurrences(in: folder, of: spoke.mailbox, from: piece.start, to: piece.end)
+      where uids.contains(found.uid) {
+        listed[found.version.id] = found
+      }
+    }
+    let found = listed
+    try parts.store.write { transaction in
+      try note(found, known: known.filter { $0.item.form == .occurrence }, window, folder, transaction)
+      // After a first run the window is listed again, so that what lies before it is let go.
+      try transaction.setCursor(cursor, isFirstRun ? nil : state)
+    }
+    return true
+  }
+
+  private func note(
+    _ listed: [ItemID: OccurrenceVersion], known: [StoredItem], _ window: OccurrenceWindow, _ folder: FolderID,
+    _ transaction: any RecordTransaction
+  ) throws {
+    let (kind, mailbox) = (spoke.kind, spoke.mailbox)
+    let knownIDs = Set(known.map(\.item.version.id))
+    var fresh = listed.values.filter { !knownIDs.contains($0.version.id) }.sorted { ($0.start, $0.version.id) < ($1.start, $1.version.id) }
+    for gone in known where listed[gone.item.version.id] == nil {
+      let id = gone.item.version.id
+      let link = try transaction.reader.link(item: id, kind: kind, mailbox: mailbox)
+      if !window.contains(gone.item.fields) {
+        // Its days are over: the ERP keeps its record, and it is not made anew.
+        if let link { try Outcome(spoke: spoke, zones: parts.zones).detach(Pair(link: link), transaction) }
+        try transaction.observeDeleted(item: id, kind: kind, mailbox: mailbox)
+      } else if var link, link.state == .linked, let place = fresh.firstIndex(where: { isSame($0, gone.item) }) {
+        // A series whose pattern changed has new occurrences: the one of the same day takes the other's place.
+        link.itemID = fresh.remove(at: place).version.id
+        link.baseItem?.version = nil
+        try transaction.observeDeleted(item: id, kind: kind, mailbox: mailbox)
+        _ = try transaction.save(link)
+      } else {
+        try transaction.reportRemoved(id, kind: kind, mailbox: mailbox)
+      }
+    }
+    for found in listed.values { _ = try transaction.report(found.version, foreignID: nil, folder: folder, kind: kind, mailbox: mailbox) }
+  }
+
+  private func isSame(_ found: OccurrenceVersion, _ gone: Item) -> Bool {
+    guard gone.moveKey?.hasPrefix(found.uid + "/") ?? false else { return false }
+    switch gone.fields[.start] {
+    case .instant(let start, _): return start.utcDate == found.start.utcDate
+    case .date(let date): return date == found.start.utcDate || date == found.start.advanced(milliseconds: 12 * 3_600_000).utcDate
+    default: return false
+    }
+  }
+
+  /// The earliest event of this employee in the ERP: on a first run it may be an occurrence's, from before the cache was lost.
+  private func earliestEntity(notBefore today: CivilDate) throws(SyncError) -> Timestamp? {
+    let limit = Timestamp(seconds: Int64(today.dayNumber - Self.farthestLook) * 86_400)
+    let starts = try parts.store.read { reader in
+      try reader.presentEntities(kind: spoke.kind).compactMap { stored -> Timestamp? in
+        switch stored.entity.fields[.start] {
+        case .instant(let start, _): start
+        case .date(let date): Timestamp(seconds: Int64(date.dayNumber - 1) * 86_400)
+        default: nil
+        }
+      }
+    }
+    return starts.min().map { max($0, limit) }
+  }
+}
+
+/// On a first run: which occurrence and which record of the ERP are one, by subject, start and end. An occurrence carries no stamp: that would
+/// make it an exception of its series.
+struct OccurrenceMatches: Sendable {
+  private struct Key: Hashable {
+    var subject: String
+    var start: Value?
+    var end: Value?
+
+    init(_ fields: Fields) {
+      subject = (fields.text(.subject) ?? "").lowercased()
+      (start, end) = (Self.bare(fields[.start]), Self.bare(fields[.end]))
+    }
+
+    /// Without the zone, which the ERP does not keep.
+    private static func bare(_ value: Value?) -> Value? {
+      if case .instant(let instant, _)? = value { .instant(instant, zone: nil) } else { value }
+    }
+  }
+
+  private var entities: [Key: [EntityID]] = [:]
+  private var items: [Key: [ItemID]] = [:]
+
+  init(spoke: Spoke, employee: ERPEmployee?, _ reader: any RecordReader) throws {
+    for stored in try reader.presentItems(kind: spoke.kind, mailbox: spoke.mailbox) where stored.item.form == .occurrence {
+      items[Key(stored.item.fields), default: []].append(stored.item.version.id)
+    }
+    if items.isEmpty { return }
+    for stored in try reader.presentEntities(kind: spoke.kind) {
+      guard let owner = stored.entity.owner, employee?.ownerCodes.contains(owner) ?? false else { continue }
+      entities[Key(stored.entity.fields), default: []].append(stored.entity.id)
+    }
+  }
+
+  func entities(like fields: Fields) -> [EntityID] { entities[Key(fields)] ?? [] }
+  func items(like fields: Fields) -> [ItemID] { items[Key(fields)] ?? [] }
+}
+
+extension RecordReader {
+  /// Rows read at once.
+  private var page: Int { 500 }
+
+  /// Every item of a mailbox that is in its folder and whose contents were read.
+  func presentItems(kind: RecordKind, mailbox: Mailbox) throws -> [StoredItem] {
+    var found: [StoredItem] = []
+    var revision: Int64 = 0
+    while true {
+      let rows = try items(kind: kind, mailbox: mailbox, after: revision, limit: page)
+      found += rows.filter { $0.presence == .present }
+      guard rows.count == page, let last = rows.last else { return found }
+      revision = last.revision
+    }
+  }
+
+  /// Every entity of a type that is not deleted.
+  func presentEntities(kind: RecordKind) throws -> [StoredEntity] {
+    var found: [StoredEntity] = []
+    var revision: Int64 = 0
+    while true {
+      let rows = try entities(kind: kind, after: revision, limit: page)
+      found += rows.filter { !$0.isDeleted }
+      guard rows.count == page, let last = rows.last else { return found }
+      revision = last.revision
+    }
+  }
+}
