@@ -21,8 +21,15 @@ extension MIMEMessage {
     readParts(parsed)
   }
 
-  /// Reads an address list as people type it: commas or semicolons between the addresses.
+  /// Reads an address list as people type it: commas, semicolons or line ends between the addresses. A further line that begins like
+  /// another header is none.
   public static func addresses(in text: String) -> [MIMEAddress] {
+    let lines = text.split(whereSeparator: \.isNewline)
+    let own = lines.prefix(1) + lines.dropFirst().filter { $0.prefixMatch(of: #/\s*[A-Za-z\-]+:/#) == nil }
+    return own.flatMap { addresses(inLine: String($0)) }
+  }
+
+  private static func addresses(inLine text: String) -> [MIMEAddress] {
     var isQuoted = false
     let list = HeaderText.clean(text).map { character -> Character in
       if character == "\"" { isQuoted.toggle() }

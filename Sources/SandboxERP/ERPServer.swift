@@ -89,9 +89,11 @@ public actor ERPServer {
 
   /// A fault that the server was told to show.
   struct InstalledFault: Sendable, Codable {
-    enum Kind: String, Sendable, Codable { case dropAnswer, delay, throttle, failure, emptyList, endSessions }
+    enum Kind: String, Sendable, Codable { case dropAnswer, delay, throttle, failure, refuse, emptyList, endSessions }
     var kind: Kind
     var method: String?
+    /// What the path must contain; nil: any path.
+    var path: String?
     var count = 1
     var milliseconds: Int?
     /// Whether a throttled answer names its end as a date instead of seconds.
@@ -122,6 +124,7 @@ public actor ERPServer {
         throw ERPRefusal(429, "Too many requests.", retryAfter: throttle(milliseconds: fault.milliseconds, asDate: fault.asDate ?? false))
       }
       if fault?.kind == .failure { throw ERPRefusal(503, "Service unavailable.") }
+      if fault?.kind == .refuse { throw ERPRefusal(500, "The operation is refused by a rule of the site.") }
       response = try answer(request, body, emptyList: fault?.kind == .emptyList, &counts)
       try keep()
     } catch {
@@ -280,7 +283,10 @@ public actor ERPServer {
   public func writeTraffic(to directory: String?) { trafficDirectory = directory }
 
   private func takeFault(_ request: HTTPRequest) -> InstalledFault? {
-    guard let index = faults.firstIndex(where: { $0.method == nil || $0.method == request.method.rawValue }),
+    let index = faults.firstIndex { fault in
+      (fault.method.map { $0 == request.method.rawValue } ?? true) && (fault.path.map { request.path.contains($0) } ?? true)
+    }
+    guard let index,
       !request.path.contains("/auth/")
     else { return nil }
     let fault = faults[index]
@@ -289,7 +295,7 @@ public actor ERPServer {
     return fault
   }
 
-  /// Arms a fault from its JSON form: kind, method, count, milliseconds.
+  /// Arms a fault from its JSON form: kind, method, path, count, milliseconds.
   public func installFault(json: Data) throws {
     let fault = try JSONDecoder().decode(InstalledFault.self, from: json)
     if fault.kind == .endSessions { sessions = [:] } else { faults.append(fault) }

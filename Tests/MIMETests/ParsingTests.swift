@@ -63,6 +63,7 @@ private func parsed(_ lines: String...) -> MIMEMessage? { MIMEMessage(parsing: A
         MIMEAddress(address: "carol@x.test"),
       ])
     #expect(MIMEMessage.addresses(in: MIMEMessage.text(of: people)) == people)
+    #expect(MIMEMessage.addresses(in: "a@x.test\r\nBcc: evil@x.test\nb@x.test").map(\.address) == ["a@x.test", "b@x.test"])
   }
 
   @Test func `a paragraph comes before the end of the body`() {
