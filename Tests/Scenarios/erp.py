@@ -3,7 +3,8 @@
 import requests
 
 
-EXPANDED = {"Contact": "Address", "Task": "Reminder"}
+EXPANDED = {"Contact": "Address", "Task": "Reminder", "Event": "Attendees,Reminder"}
+CUSTOM = {"Event": "Events.OwnerID,Attendees/Attendees.IsOptional"}
 
 
 class ERP:
@@ -28,16 +29,23 @@ class ERP:
         return answer.json()
 
     def records(self, entity, **parameters):
-        query = {"expand": EXPANDED[entity], **parameters} if entity in EXPANDED else parameters
+        query = {"expand": EXPANDED.get(entity), "custom": CUSTOM.get(entity), **parameters}
+        query = {name: value for name, value in query.items() if value is not None}
         answer = self.session.get(f"{self.root}/{entity}", params={f"${name}": value for name, value in query.items()})
         answer.raise_for_status()
         return answer.json()
 
-    def put(self, entity="Contact", **fields):
-        body = {name: value if name in ("Address", "Reminder") else {"value": value} for name, value in fields.items()}
+    def put(self, entity="Contact", owner=None, **fields):
+        """Creates or changes a record; `owner` is that of an event, which is on the form alone."""
+        body = {name: value if isinstance(value, (dict, list)) else {"value": value} for name, value in fields.items()}
+        if owner:
+            body["custom"] = {"Events": {"OwnerID": {"type": "CustomStringField", "value": owner}}}
         answer = self.session.put(f"{self.root}/{entity}", params={"$expand": EXPANDED[entity]} if entity in EXPANDED else {}, json=body)
         answer.raise_for_status()
         return answer.json()
+
+    def act(self, record, action, entity="Event"):
+        self.session.post(f"{self.root}/{entity}/{action}", json={"entity": {"id": record["id"]}}).raise_for_status()
 
     def delete(self, record, entity="Contact"):
         answer = self.session.delete(f"{self.root}/{entity}/{record['id']}")

@@ -2,6 +2,8 @@
 
 A record is known by its title, which no other record of a test has. `text` is one field that travels both ways."""
 
+import datetime
+
 import exchangelib
 import mailbox
 
@@ -64,7 +66,46 @@ class Tasks:
         return item.body and str(item.body)
 
 
-KINDS = {kind.section: kind for kind in (Contacts(), Tasks())}
+def soon(days=20, hour=10):
+    """A time some days ahead, in UTC."""
+    day = datetime.datetime.now(datetime.timezone.utc).replace(hour=hour, minute=0, second=0, microsecond=0)
+    return day + datetime.timedelta(days=days)
+
+
+class Events:
+    entity, section = "Event", "events"
+
+    def in_erp(self, world, title):
+        return [record for record in world.erp.records("Event") if record["Summary"].get("value") == title]
+
+    def create_in_erp(self, world, person, title, text):
+        return world.erp.put(
+            "Event", Summary=title, Location=text, StartDate=soon().isoformat(), EndDate=soon(hour=11).isoformat(), owner=world.ids[person])
+
+    def change_in_erp(self, world, title, text):
+        world.erp.put("Event", NoteID=self.in_erp(world, title)[0]["id"], Location=text)
+
+    def erp_text(self, record):
+        return record["Location"].get("value")
+
+    def item(self, account, folder, title, text):
+        zone = exchangelib.EWSTimeZone("Europe/Berlin")
+        start = exchangelib.EWSDateTime.from_datetime(soon()).astimezone(zone)
+        return exchangelib.CalendarItem(
+            account=account, folder=folder, subject=title, location=text, start=start, end=start + datetime.timedelta(hours=1))
+
+    def title(self, item):
+        return item.subject
+
+    def change(self, item, text):
+        item.location = text
+        item.save(update_fields=["location"])
+
+    def item_text(self, item):
+        return item.location
+
+
+KINDS = {kind.section: kind for kind in (Contacts(), Tasks(), Events())}
 
 
 class Side:

@@ -32,11 +32,11 @@ def name(priority, happened):
 @pytest.fixture(scope="module")
 def conflicts():
     with tempfile.TemporaryDirectory(prefix="concordfs-") as directory:
-        world = conftest.World(pathlib.Path(directory), "--contacts", "0", "--tasks", "0", "--employees", "4")
+        world = conftest.World(pathlib.Path(directory), "--contacts", "0", "--tasks", "0", "--events", "0", "--employees", "4")
         people = dict(zip(PRIORITIES, world.ids, strict=True))
         world.people = people
         world.policies({
-            person: f"conflict: {priority}\n    contacts: {{folder: C, filter: owner}}\n    tasks: {{folder: T}}"
+            person: f"conflict: {priority}\n    contacts: {{folder: C, filter: owner}}\n    tasks: {{folder: T}}\n    events: {{folder: E}}"
             for priority, person in people.items()})
         try:
             every = [(happened, name(priority, happened), *kinds.sides(world, kind, people[priority])) for kind, priority, happened, _ in CASES]

@@ -40,9 +40,10 @@ def ends(world, kind, person, side):
 @pytest.fixture(scope="module")
 def ways():
     with tempfile.TemporaryDirectory(prefix="concordfs-") as directory:
-        world = conftest.World(pathlib.Path(directory), "--contacts", "0", "--tasks", "0")
+        world = conftest.World(pathlib.Path(directory), "--contacts", "0", "--tasks", "0", "--events", "0")
         world.policies({
             person: f"contacts: {{folder: C, filter: owner, direction: {direction}}}\n    tasks: {{folder: T, direction: {direction}}}"
+            f"\n    events: {{folder: E, direction: {direction}}}"
             for person, direction in DIRECTIONS.items()})
         try:
             world.run("sync", check=0)
