@@ -7,12 +7,14 @@ final class ContentWindow: Sendable {
     var contents: [Int64: [UInt8]] = [:]
     var order: [Int64] = []
     var bytes = 0
-    /// The one larger file that somebody is reading.
-    var large: (ino: Int64, bytes: [UInt8])?
+    /// The one larger file that somebody is reading, and how many of its bytes were read.
+    var large: (ino: Int64, bytes: [UInt8], read: Int)?
   }
 
   private let store: Store
   private let state = Mutex(State())
+  /// Held while a larger file is read: the kernel asks for several pieces at once, and one copy serves them all.
+  private let loading = Mutex(())
 
   /// Files read at once.
   private static let filesPerQuery = 64
@@ -44,11 +46,21 @@ final class ContentWindow: Sendable {
   }
 
   private func largeContent(_ ino: Int64) throws -> [UInt8]? {
-    guard let bytes = try store.read({ try $0.content(ino) }) else { return nil }
-    state.withLock { $0.large = (ino, bytes) }
-    return bytes
+    try loading.withLock { _ in
+      if let known = state.withLock({ $0.large.flatMap { $0.ino == ino ? $0.bytes : nil } }) { return known }
+      state.withLock { $0.large = nil }
+      guard let bytes = try store.read({ try $0.content(ino) }) else { return nil }
+      state.withLock { $0.large = (ino, bytes, 0) }
+      return bytes
+    }
   }
 
-  /// A file was read to its end: the kernel has it now.
-  func wasReadToItsEnd(_ ino: Int64) { state.withLock { if $0.large?.ino == ino { $0.large = nil } } }
+  /// So many bytes of a file went to the kernel. Once it has them all, they are not kept here.
+  func wasRead(_ ino: Int64, count: Int) {
+    state.withLock { state in
+      guard state.large?.ino == ino else { return }
+      state.large?.read += count
+      if let large = state.large, large.read >= large.bytes.count { state.large = nil }
+    }
+  }
 }

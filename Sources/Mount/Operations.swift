@@ -164,7 +164,7 @@ extension FileSystem {
     let start = min(max(Int(offset), 0), bytes.count)
     let end = min(start + size, bytes.count)
     bytes.withUnsafeBytes { buffer in cfs_reply_bytes(request, buffer.baseAddress.map { $0 + start }, end - start) }
-    if end == bytes.count { contents.wasReadToItsEnd(ino) }
+    contents.wasRead(ino, count: end - start)
   }
 
   private func write(_ request: OpaquePointer, _ ino: Int64, _ bytes: [UInt8], user: UInt32) throws {
