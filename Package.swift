@@ -73,6 +73,9 @@ let package = Package(
     module("SandboxExchange", ["MIME", "TimeZones", "XMLStream", "SandboxStore", http]),
     module("SandboxERP", ["SandboxStore", http]),
     module("Sandbox", ["MIME", "SandboxSeed", "SandboxStore", "SandboxExchange", "SandboxERP", http, sockets]),
+    // The engine on rails: no part of the product.
+    module("Simulation", ["SyncEngine", "Store", "Reconcile", "Model"]),
+    .executableTarget(name: "concordfs-sim", dependencies: ["Simulation", arguments], swiftSettings: strict),
     .executableTarget(
       name: "concordfs",
       dependencies: ["Daemon", "Sandbox", "SyncEngine", "Configuration", "Control", "Store", "Render", "Model", arguments],

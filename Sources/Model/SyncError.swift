@@ -94,10 +94,10 @@ public struct SyncError: Error, Sendable, Hashable, CustomStringConvertible {
     }
   }
 
-  /// Whether a write that failed so may have been applied all the same.
+  /// Whether a write that failed so may have been applied all the same; with `storage` it was, and its outcome could not be kept.
   public var leavesWriteInDoubt: Bool {
     switch code {
-    case .unreachable, .timedOut, .transient, .cancelled, .malformedAnswer: true
+    case .unreachable, .timedOut, .transient, .cancelled, .malformedAnswer, .storage: true
     default: false
     }
   }

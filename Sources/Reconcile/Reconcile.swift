@@ -38,7 +38,9 @@ struct Unlinked {
   /// Two records that were never agreed on: equal fields are the base, empty takes what is filled, the rest is a conflict by the policy.
   private func matched(_ entity: Entity, _ item: Item) -> [Action] {
     guard input.itemIsInScope else { return [] }
-    guard input.entityIsInScope else { return [] }
+    guard input.entityIsInScope else {
+      return [Action(.leave, reason: "the item belongs to a record outside the policy's filter: left as it is")]
+    }
     var merge = Merge(input: input, entity: entity, item: item)
     for field in translation.shared.sorted() {
       let (inERP, inItem) = (entity.fields[field], item.fields[field])
@@ -49,7 +51,16 @@ struct Unlinked {
       default: merge.conflict(field, allowFork: false)
       }
     }
-    return merge.actions(otherwise: .link, quietReason: "the same record on both sides")
+    return marked(item, entity, merge.actions(otherwise: .link, quietReason: "the same record on both sides"))
+  }
+
+  /// Every linked item carries the ERP's id: by it the item is found again after a move, a migration of the mailbox or the loss of the cache.
+  private func marked(_ item: Item, _ entity: Entity, _ actions: [Action]) -> [Action] {
+    let isWritten = actions.contains { if case .updateItem = $0.step { true } else { false } }
+    if item.foreignID == entity.id || isWritten { return actions }
+    let mark = Action(
+      .updateItem(changes: [:], result: item.fields), reason: "the same record on both sides: notes the ERP's id on the item")
+    return actions.filter { $0.step != .link } + [mark]
   }
 
   private var translation: Translation {
@@ -122,7 +133,8 @@ struct Linked {
 
   private func entityGone(_ item: Item) -> [Action] {
     let itemChanged = link.baseItem.map { !item.fields.differences(from: $0.fields).isEmpty } ?? true
-    if input.isRebuild { return [] }
+    if input.isRebuild { return postponed }
+    guard input.itemIsInScope else { return [Action(.detach, reason: "deleted in the ERP, and the item is no longer synchronized")] }
     switch input.direction {
     case .toERP:
       guard itemChanged else { return [Action(.detach, reason: "deleted in the ERP, which this policy only fills")] }
@@ -142,7 +154,7 @@ struct Linked {
 
   private func itemGone(_ entity: Entity) -> [Action] {
     guard input.entityIsInScope else { return [Action(.dropLink, reason: "deleted in the mailbox, and out of the policy's filter")] }
-    if input.isRebuild { return [] }
+    if input.isRebuild { return postponed }
     let entityChanged =
       link.baseEntity.map { base in
         entity.fields.restricted(to: translation.shared) != base.fields.restricted(to: translation.shared)
@@ -163,6 +175,9 @@ struct Linked {
     case .lastUpdated: return recreateItem(entity, "deleted in the mailbox, changed in the ERP: the change is kept")
     }
   }
+
+  /// A first run and a rebuild delete nothing.
+  private var postponed: [Action] { [Action(.leave, reason: "a first run deletes nothing: the next cycle decides about it")] }
 
   private var translation: Translation {
     Translation(policy: input.policy, kind: input.kind, erp: input.erpSupport, exchange: input.exchangeSupport)

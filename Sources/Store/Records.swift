@@ -8,6 +8,13 @@ public struct StoredEntity: Sendable, Hashable {
   public var revision: Int64
   /// Deleted, by positive evidence.
   public var isDeleted: Bool
+
+  /// Creates the value from its parts.
+  public init(entity: Entity, revision: Int64, isDeleted: Bool) {
+    self.entity = entity
+    self.revision = revision
+    self.isDeleted = isDeleted
+  }
 }
 
 /// An item as it was last observed.

@@ -2,11 +2,6 @@ internal import GRDB
 public import Model
 
 extension StoreTransaction {
-  /// A failing record is set aside after so many tries.
-  static let triesBeforeSettingAside = 8
-  private static let firstPauseMilliseconds: Int64 = 60_000
-  private static let longestPauseMilliseconds: Int64 = 6 * 3_600_000
-
   /// Records what is about to be written, before it is.
   public func open(_ intent: Intent) throws {
     try db.run(
@@ -26,15 +21,11 @@ extension StoreTransaction {
   /// Counts a failure of one record: it is tried again after growing pauses, and set aside after eight tries.
   public func noteFailure(mailbox: Mailbox, kind: RecordKind, subject: String, error: String, at now: Timestamp) throws -> Retry {
     let known = try reader.retry(mailbox: mailbox, kind: kind, subject: subject)
-    let tries = (known?.tries ?? 0) + 1
-    let pause = min(Self.firstPauseMilliseconds << Int64(min(tries - 1, 20)), Self.longestPauseMilliseconds)
-    let retry = Retry(
-      mailbox: mailbox, kind: kind, subject: subject, tries: tries, since: known?.since ?? now, nextAt: now.advanced(milliseconds: pause),
-      isSetAside: tries >= Self.triesBeforeSettingAside, reason: error)
+    let retry = Retry.next(after: known, mailbox: mailbox, kind: kind, subject: subject, error: error, at: now)
     try db.run(
       "INSERT OR REPLACE INTO retry VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
       [
-        mailbox.address, kind.rawValue, subject, tries, retry.since.milliseconds, retry.nextAt.milliseconds, retry.isSetAside, error,
+        mailbox.address, kind.rawValue, subject, retry.tries, retry.since.milliseconds, retry.nextAt.milliseconds, retry.isSetAside, error,
       ])
     return retry
   }

@@ -110,13 +110,20 @@ public final class StoreTransaction {
       """
       INSERT INTO item (mailbox, kind, id, change_key, foreign_id, email, record, revision, unlisted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (mailbox, kind, id) DO UPDATE SET change_key = excluded.change_key, foreign_id = excluded.foreign_id, email = excluded.email,
-        record = excluded.record, revision = excluded.revision, presence = 0, unread = 0, unlisted = excluded.unlisted
+        record = excluded.record, revision = excluded.revision, presence = 0, unread = 0, unlisted = max(unlisted, excluded.unlisted)
       """,
       [
         mailbox.address, kind.rawValue, item.version.id.rawValue, item.version.changeKey, item.foreignID?.rawValue,
         item.fields.lookupKey, try Coding.text(item), revision, isCreated,
       ])
     return !same
+  }
+
+  /// Has an item looked at again by the next cycle, though nothing about it changed.
+  public func reconsider(item id: ItemID, kind: RecordKind, mailbox: Mailbox) throws {
+    try db.run(
+      "UPDATE item SET revision = ? WHERE mailbox = ? AND kind = ? AND id = ?",
+      [try nextRevision(), mailbox.address, kind.rawValue, id.rawValue])
   }
 
   /// Notes that an item left its folder; what became of it is not known yet.

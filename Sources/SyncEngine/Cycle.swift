@@ -90,8 +90,17 @@ struct Cycle: Sendable {
       try advance(agenda)
       if agenda.candidates.isEmpty || pass == Self.passes { break }
     }
-    let (cursor, now) = (spoke.initialisedCursor, parts.surroundings.now())
-    if isFirstRun && report.failures == 0 { try parts.store.write { try $0.setCursor(cursor, now.iso8601) } }
+    if isFirstRun && report.failures == 0 { try endFirstRun(leftSome: report.counts["left", default: 0] > 0) }
+  }
+
+  /// From here on deletes are believed. What a first run left alone is looked at again by the next cycle.
+  private func endFirstRun(leftSome: Bool) throws(SyncError) {
+    let now = parts.surroundings.now()
+    try parts.store.write { transaction in
+      try transaction.setCursor(spoke.initialisedCursor, now.iso8601)
+      guard leftSome else { return }
+      for side in SystemSide.allCases { try transaction.setCursor(spoke.progressCursor(side), nil) }
+    }
   }
 
   /// Records that belong to somebody can only be told from others' where the ERP knows the employee. That it lists none proves nothing.
@@ -118,11 +127,20 @@ struct Cycle: Sendable {
   ) async throws(SyncError) {
     var done = 0
     for chunk in agenda.candidates.inBatches(of: Self.chunk) {
-      let decided = try parts.store.read { reader in try chunk.compactMap { try planner.decide($0, reader) } }
-      let tally = try await executor.carryOut(Self.unique(decided))
+      // What shares a record with another decision is decided anew once that is carried out.
+      var waiting = chunk
+      for _ in 1...Self.passes where !waiting.isEmpty {
+        let turn = waiting
+        let decided = try parts.store.read { reader in
+          try turn.compactMap { candidate in try planner.decide(candidate, reader).map { (candidate, $0) } }
+        }
+        let first = Self.unique(decided)
+        waiting = first.others
+        let tally = try await executor.carryOut(first.decided)
+        report.counts.merge(tally.counts, uniquingKeysWith: +)
+        report.failures += tally.failures
+      }
       try show(chunk, planner, executor.outcome)
-      report.counts.merge(tally.counts, uniquingKeysWith: +)
-      report.failures += tally.failures
       done += chunk.count
       progress(
         CycleProgress(employee: spoke.employee.email, kind: spoke.kind, phase: "writing", done: done, total: agenda.candidates.count))
@@ -146,15 +164,17 @@ struct Cycle: Sendable {
     }
   }
 
-  /// An unlinked pair can be found from both of its ends: it is carried out once.
-  static func unique(_ decided: [Decided]) -> [Decided] {
+  /// An unlinked pair can be found from both of its ends, and two items may name one entity: of what shares a record only the first is
+  /// carried out; the others wait for it.
+  static func unique(_ decided: [(Candidate, Decided)]) -> (decided: [Decided], others: [Candidate]) {
     var seen: Set<String> = []
-    return decided.filter { decision in
+    var result: (decided: [Decided], others: [Candidate]) = ([], [])
+    for (candidate, decision) in decided {
       let subjects = decision.pair.subjects
-      guard seen.isDisjoint(with: subjects) else { return false }
+      if seen.isDisjoint(with: subjects) { result.decided.append(decision) } else { result.others.append(candidate) }
       seen.formUnion(subjects)
-      return true
     }
+    return result
   }
 
   private func count(_ agenda: Planner.Agenda, _ planner: Planner) throws(SyncError) -> Guarding.Count {

@@ -50,7 +50,7 @@ struct ERPWriter: Sendable {
     // The intent stays open until the item carries the new record's id.
     try parts.store.write { transaction in
       _ = try transaction.observe(entity, kind: spoke.kind)
-      if let old = write.pair.link { try transaction.remove(old) }
+      try executor.outcome.removeLink(write.pair, transaction)
       var fresh = write.pair
       fresh.link = nil
       try executor.outcome.saveLink(

@@ -55,12 +55,25 @@ struct Forking: Sendable {
   /// Links an entity that a fork made to its item, marks the item, closes the intent.
   func adopt(_ copy: Entity, for item: Item, _ intent: Intent) async throws(SyncError) {
     let now = parts.surroundings.now()
-    try parts.store.write { transaction in
+    let isMarked = try parts.store.write { transaction in
       _ = try transaction.observe(copy, kind: spoke.kind)
       let known = try transaction.reader.link(entity: copy.id, kind: spoke.kind, mailbox: spoke.mailbox)
+      // What a user took out of the synchronization meanwhile is not touched any more.
+      let isMarked = !item.isPrivate && known?.state != .detached
+      if !isMarked { try transaction.close(intent.id) }
+      // A pair that was linked before its item could be marked has a story of its own since: it stays as it is.
+      if known != nil { return isMarked }
+      // The item may have been the partner of a record that is gone.
+      try executor.outcome.removeLink(
+        Pair(link: try transaction.reader.link(item: item.version.id, kind: spoke.kind, mailbox: spoke.mailbox)), transaction)
+      // What was sent is what both sides agreed on: a user may have changed the record since.
+      let sent = parts.erp.support(for: spoke.kind).projected(intent.payload)
       try executor.outcome.saveLink(
-        Pair(link: known), entity: copy, item: item, operation: intent.id, origin: .exchange, at: now, transaction)
+        Pair(), entity: copy, item: item, baseEntity: Base(fields: sent, version: nil), operation: intent.id, origin: .exchange, at: now,
+        transaction)
+      return isMarked
     }
+    guard isMarked else { return }
     let pair = Pair(item: StoredItem(item: item, revision: 0, presence: .present))
     let write = DueWrite(pair: pair, action: Action(.acknowledge, reason: "keep both"), operation: intent.id, isHalf: false)
     try await MailboxWriter(executor: executor, fresh: FreshEntities()).stamp([(write, copy)])

@@ -86,7 +86,12 @@ struct MailboxFeed: Sendable {
         case .success(let item):
           _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox)
         case .failure(let error) where error.code == .notFound:
-          try transaction.reportRemoved(id, kind: spoke.kind, mailbox: spoke.mailbox)
+          // One that was never read stays wanted: if it is gone indeed, the folder's next listing says so.
+          if try transaction.reader.item(id, kind: spoke.kind, mailbox: spoke.mailbox) == nil {
+            failed.insert(id)
+          } else {
+            try transaction.reportRemoved(id, kind: spoke.kind, mailbox: spoke.mailbox)
+          }
         case .failure(let error):
           failed.insert(id)
           _ = try transaction.noteFailure(
@@ -113,10 +118,33 @@ struct MailboxFeed: Sendable {
         if item.form != nil { try Outcome(spoke: spoke, zones: parts.zones).hide(item, transaction) }
       }
     }
-    for batch in linked.inBatches(of: ERPFeed.confirmationBatch) { try await explain(batch, folder) }
+    guard !linked.isEmpty else { return }
+    let arrivals = try arrivals()
+    for batch in linked.inBatches(of: ERPFeed.confirmationBatch) { try await explain(batch, folder, arrivals) }
   }
 
-  private func explain(_ batch: [(item: Item, link: Link)], _ folder: FolderID) async throws(SyncError) {
+  /// Unlinked items that came into the folder since the last cycle, by the key that a move keeps.
+  private func arrivals() throws(SyncError) -> [String: [Item]] {
+    try parts.store.read { reader in
+      var found: [String: [Item]] = [:]
+      var revision = Int64(try reader.cursor(spoke.progressCursor(.exchange)) ?? "") ?? 0
+      while true {
+        let page = try reader.items(kind: spoke.kind, mailbox: spoke.mailbox, after: revision, limit: Planner.page)
+        for stored in page {
+          revision = stored.revision
+          guard stored.presence == .present, let key = stored.item.moveKey,
+            try reader.link(item: stored.item.version.id, kind: spoke.kind, mailbox: spoke.mailbox) == nil
+          else { continue }
+          found[key, default: []].append(stored.item)
+        }
+        if page.count < Planner.page { return found }
+      }
+    }
+  }
+
+  private func explain(
+    _ batch: [(item: Item, link: Link)], _ folder: FolderID, _ arrivals: [String: [Item]]
+  ) async throws(SyncError) {
     let stamps = batch.compactMap(\.link.entityID)
     let found = try await exchange.stampedItems(stamps, kind: spoke.kind, in: spoke.mailbox)
     let ids = batch.map(\.item.version.id)
@@ -128,12 +156,16 @@ struct MailboxFeed: Sendable {
     for (index, entry) in batch.enumerated() {
       // The item's own copy elsewhere: the stamp, but not an item that another link knows.
       let elsewhere = found.filter { $0.foreignID == entry.link.entityID && $0.version.id != entry.item.version.id }
-      try settle(entry.item, entry.link, answer: answers[index], elsewhere: elsewhere, folder: folder, canaryAnswered: canaryAnswered)
+      // A move keeps the time of creation, a copy does not.
+      let moved = (entry.link.moveKey ?? entry.item.moveKey).flatMap { arrivals[$0] }?.first { $0.created == entry.item.created }
+      try settle(
+        entry.item, entry.link, answer: answers[index], elsewhere: elsewhere, back: moved, folder: folder, canaryAnswered: canaryAnswered)
     }
   }
 
   private func settle(
-    _ item: Item, _ link: Link, answer: Result<Item, SyncError>, elsewhere: [StampedItem], folder: FolderID, canaryAnswered: Bool
+    _ item: Item, _ link: Link, answer: Result<Item, SyncError>, elsewhere: [StampedItem], back: Item?, folder: FolderID,
+    canaryAnswered: Bool
   ) throws(SyncError) {
     let (kind, mailbox) = (spoke.kind, spoke.mailbox)
     if case .success(let current) = answer {
@@ -149,20 +181,22 @@ struct MailboxFeed: Sendable {
     }
     if let back = elsewhere.first(where: { $0.folder == folder }) {
       try parts.store.write { transaction in
-        var moved = link
-        moved.itemID = back.version.id
-        moved.baseItem?.version = nil
-        try transaction.observeDeleted(item: item.version.id, kind: kind, mailbox: mailbox)
-        _ = try transaction.save(moved)
+        try repoint(link, from: item, to: back.version.id, transaction)
         _ = try transaction.report(back.version, foreignID: back.foreignID, folder: folder, kind: kind, mailbox: mailbox)
       }
+    } else if let back {
+      try parts.store.write { try repoint(link, from: item, to: back.version.id, $0) }
     } else if let moved = elsewhere.first(where: { !$0.isInDeletedItems }) {
       log.write(.informational, "an item was moved to another folder and is no longer synchronized", spoke)
       try parts.store.write { try detach(link, item: item.version.id, movedTo: moved.version.id, $0) }
     } else if !elsewhere.isEmpty {
       try parts.store.write { try $0.observeDeleted(item: item.version.id, kind: kind, mailbox: mailbox) }
     } else if case .failure(let error) = answer, error.code == .notFound {
-      if canaryAnswered {
+      if kind != .emails, item.foreignID != link.entityID {
+        log.write(
+          .warning, "an item is gone before it could be marked: whether it was moved or deleted cannot be told, both records stay", spoke)
+        try parts.store.write { try detach(link, item: item.version.id, $0) }
+      } else if canaryAnswered {
         try parts.store.write { try $0.observeDeleted(item: item.version.id, kind: kind, mailbox: mailbox) }
       } else {
         log.write(.warning, "an item is gone, but no other item of the mailbox could be read beside it: not taken for deleted yet", spoke)
@@ -178,6 +212,19 @@ struct MailboxFeed: Sendable {
     _ = try transaction.save(detached)
     try transaction.removeFile(uid: link.uid, folder: spoke.folderName, employee: spoke.employee.email)
     try transaction.observeDeleted(item: item, kind: link.kind, mailbox: link.mailbox)
+  }
+}
+
+extension MailboxFeed {
+  /// The item of a pair has another id since it was moved.
+  private func repoint(_ link: Link, from item: Item, to id: ItemID, _ transaction: any RecordTransaction) throws {
+    var moved = link
+    moved.itemID = id
+    moved.baseItem?.version = nil
+    try transaction.observeDeleted(item: item.version.id, kind: spoke.kind, mailbox: spoke.mailbox)
+    _ = try transaction.save(moved)
+    // It may differ from what the pair agreed on: a copy that takes the place of what it was copied from.
+    try transaction.reconsider(item: id, kind: spoke.kind, mailbox: spoke.mailbox)
   }
 }
 

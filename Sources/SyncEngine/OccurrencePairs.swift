@@ -12,6 +12,7 @@ extension Planner {
     if isFirstRun && cycle.spoke.kind == .events {
       planner.occurrences = try cycle.parts.store.read { try OccurrenceMatches(spoke: cycle.spoke, employee: cycle.employee, $0) }
     }
+    if isFirstRun && cycle.spoke.kind == .contacts { planner.orphans = try planner.findOrphans() }
     return planner
   }
 

@@ -62,6 +62,9 @@ struct Planner: Sendable {
   let today: CivilDate
   /// Of events on a first run: which occurrence and which record are one.
   var occurrences: OccurrenceMatches?
+  /// On a first run: records of the ERP that engines made from items, by their values. An item whose creation was cut short by the loss of
+  /// the cache has its record among them.
+  var orphans: [Fields: [EntityID]] = [:]
 
   /// Observations read from the store at once.
   static let page = 500
@@ -158,6 +161,8 @@ struct Planner: Sendable {
     if let obstacle = pair.obstacle { return Decided(pair: pair, actions: [Action(.leave, reason: obstacle)]) }
     if pair.isOrphan { return Decided(pair: pair, actions: [Action(.link, reason: "the ERP's activity is gone, the message stays")]) }
     if let twin = pair.item, pair.isTwin {
+      guard spoke.section.direction.carries(from: .erp) else { return nil }
+      if isRebuild { return Decided(pair: pair, actions: [Action(.leave, reason: "made twice: the next cycle decides which one stays")]) }
       let losers = twin.item.fields.names.map { Loser(side: .exchange, field: $0, lost: twin.item.fields[$0], kept: nil) }
       let reason = "made twice by a write that was taken for lost: one stays"
       return Decided(pair: pair, actions: [Action(.deleteItem, reason: reason, losers: losers)])
@@ -244,6 +249,7 @@ struct Planner: Sendable {
       return try restamped(item, link, reader)
     }
     if spoke.kind == .emails { return try activityPair(of: item, reader) }
+    if let entity = try orphan(like: item.item, reader) { return Pair(entity: entity, item: item, isMatched: true) }
     guard spoke.section.mergeByEmail, let email = item.item.fields.text(.email1), isAcceptable(item.item) else { return Pair(item: item) }
     let entities = try reader.entities(kind: spoke.kind, email: email.lowercased())
     if entities.isEmpty { return Pair(item: item) }
@@ -265,13 +271,16 @@ struct Planner: Sendable {
   /// mark; or a user's copy, which has the mark of the linked one and is left alone.
   private func restamped(_ item: StoredItem, _ link: Link, _ reader: any RecordReader) throws -> Pair? {
     let linkedItem = try link.itemID.flatMap { try reader.item($0, kind: spoke.kind, mailbox: spoke.mailbox) }
-    if link.state == .linked, let other = linkedItem, other.presence == .present, other.item.version.id != item.item.version.id,
-      let mark = item.item.operationID, let linkedMark = other.item.operationID, mark != linkedMark,
-      item.item.fields.differences(from: link.baseItem?.fields ?? other.item.fields).isEmpty
-    {
-      return Pair(item: item, isTwin: true)
-    }
     if let other = linkedItem, isNextOccurrence(item.item, of: other.item) { return Pair(item: item) }
+    if link.state == .linked, let other = linkedItem, other.presence == .present, other.item.version.id != item.item.version.id,
+      Self.isTwin(item.item, of: other.item),
+      link.itemID == other.item.version.id
+    {
+      let isUntouched = item.item.fields.differences(from: link.baseItem?.fields ?? other.item.fields).isEmpty
+      return isUntouched
+        ? Pair(item: item, isTwin: true)
+        : Pair(item: item, obstacle: "made twice by a write that was taken for lost, and edited since: both stay")
+    }
     // A message that comes back is shown again, whatever had become of its pair.
     let isGone = spoke.kind == .emails ? linkedItem?.presence ?? .deleted == .deleted : linkedItem?.presence == .deleted
     guard isGone, link.state == .linked || spoke.kind == .emails else { return nil }
@@ -288,6 +297,15 @@ struct Planner: Sendable {
   private func isInScope(_ entity: Entity) -> Bool {
     if spoke.kind == .emails { return Scope.email(entity, employee: employee, mailbox: spoke.mailbox) }
     return Scope.entity(entity, policy: spoke.policy, kind: spoke.kind, employee: employee)
+  }
+
+  /// Whether the engine made both: by two creations, or by one that the server carried out twice. A user's copy has the creation's mark and
+  /// the search key of what it was copied from.
+  private static func isTwin(_ item: Item, of linked: Item) -> Bool {
+    guard let mark = item.operationID, let linkedMark = linked.operationID else { return false }
+    if mark != linkedMark { return true }
+    guard let key = item.moveKey, let linkedKey = linked.moveKey else { return false }
+    return key != linkedKey
   }
 
   func isAcceptable(_ item: Item) -> Bool {

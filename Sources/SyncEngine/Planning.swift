@@ -49,8 +49,10 @@ struct Planning: Sendable {
     let agenda = try planner.agenda()
     var lines: [PlanLine] = []
     for chunk in agenda.candidates.inBatches(of: Cycle.chunk) {
-      let decided = try parts.store.read { reader in try chunk.compactMap { try planner.decide($0, reader) } }
-      for decision in Cycle.unique(decided) { lines += Self.lines(decision, spoke) }
+      let decided = try parts.store.read { reader in
+        try chunk.compactMap { candidate in try planner.decide(candidate, reader).map { (candidate, $0) } }
+      }
+      for decision in Cycle.unique(decided).decided { lines += Self.lines(decision, spoke) }
     }
     return lines
   }

@@ -48,7 +48,7 @@ struct Recovery: Sendable {
     let known = try parts.store.read { reader in
       (
         try intent.entityID.flatMap { try reader.entity($0, kind: spoke.kind) },
-        try intent.entityID.flatMap { try reader.link(entity: $0, kind: spoke.kind, mailbox: spoke.mailbox) }
+        try intent.entityID.flatMap { try livingLink(of: $0, reader) }
       )
     }
     guard let entity = known.0, !entity.isDeleted else { return try close(intent) }
@@ -62,17 +62,25 @@ struct Recovery: Sendable {
     try closeInDoubt(intent, isDone: made != nil || known.1 != nil)
   }
 
+  /// The link of an entity, unless its item is gone: then the creation was to replace that.
+  private func livingLink(of entity: EntityID, _ reader: any RecordReader) throws -> Link? {
+    guard let link = try reader.link(entity: entity, kind: spoke.kind, mailbox: spoke.mailbox) else { return nil }
+    let item = try link.itemID.flatMap { try reader.item($0, kind: spoke.kind, mailbox: spoke.mailbox) }
+    return link.state == .linked && item?.presence == .deleted ? nil : link
+  }
+
   private func adopt(_ made: StampedItem, _ entity: Entity, _ intent: Intent) async throws(SyncError) {
     let read = try await exchange.items([made.version.id], kind: spoke.kind, in: spoke.mailbox)
     guard case .success(let item)? = read.first else { return }
     let now = parts.surroundings.now()
     try parts.store.write { transaction in
       _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox, isCreated: true)
-      // What was sent is what both sides agreed on; if the entity moved on since, the next comparison sees it.
+      // What was sent is what both sides agreed on; if either moved on since, the next comparison sees it.
+      let (erp, mailbox) = (parts.erp.support(for: spoke.kind), exchange.support(for: spoke.kind))
+      let replaced = try transaction.reader.link(entity: entity.id, kind: spoke.kind, mailbox: spoke.mailbox)
       try executor.outcome.saveLink(
-        Pair(), entity: entity, item: item,
-        baseEntity: Base(fields: intent.payload.restricted(to: parts.erp.support(for: spoke.kind).fields), version: nil),
-        baseItem: Base(fields: item.fields, version: item.version.changeKey), operation: intent.id, origin: .erp, at: now, transaction)
+        Pair(link: replaced), entity: entity, item: item, baseEntity: Base(fields: intent.payload.restricted(to: erp.fields), version: nil),
+        baseItem: Base(fields: mailbox.projected(intent.payload), version: nil), operation: intent.id, origin: .erp, at: now, transaction)
       try transaction.close(intent.id)
     }
   }

@@ -80,6 +80,21 @@ import Testing
     #expect(reconcile(input).map(\.name) == row.steps(direction))
   }
 
+  @Test(arguments: Policy.Direction.allCases)
+  func `an item that is linked without the ERP's id gets it, whatever the direction`(direction: Policy.Direction) {
+    let input = Samples.input(
+      Samples.policy(direction), link: nil, entity: .present(Samples.entity(Samples.agreed)),
+      item: .present(Samples.item(Samples.agreed, stamp: nil)), isMatched: true)
+    #expect(reconcile(input).map(\.name) == ["update item"])
+    #expect(reconcile(input).map(\.changes) == [[:]])
+  }
+
+  @Test func `a private item whose record is deleted is left alone`() {
+    let input = Samples.input(
+      Samples.policy(), entity: .deleted, item: .present(Samples.item(Samples.agreed, isPrivate: true)), itemIsInScope: false)
+    #expect(reconcile(input).map(\.name) == ["detach"])
+  }
+
   @Test(arguments: rows.filter { $0.isLinked }, Policy.Direction.allCases)
   func `a detached pair is left alone for ever`(row: Row, direction: Policy.Direction) {
     var input = Self.input(row, Samples.policy(direction), entity: [.company: .text("Acme")], item: [.company: .text("Other")])

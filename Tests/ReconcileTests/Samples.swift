@@ -31,10 +31,11 @@ enum Samples {
       owner: "EP1", workgroup: "Sales")
   }
 
-  static func item(_ fields: [Field: Value], modified: Int64 = 100, isPrivate: Bool = false) -> Item {
+  /// - Parameter stamp: the entity's id that the item carries.
+  static func item(_ fields: [Field: Value], modified: Int64 = 100, isPrivate: Bool = false, stamp: String? = "e1") -> Item {
     Item(
-      version: ItemVersion(id: ItemID(rawValue: "i1"), changeKey: "k2"), fields: Fields(fields), isPrivate: isPrivate,
-      modified: Timestamp(seconds: modified))
+      version: ItemVersion(id: ItemID(rawValue: "i1"), changeKey: "k2"), fields: Fields(fields),
+      foreignID: stamp.map(EntityID.init), isPrivate: isPrivate, modified: Timestamp(seconds: modified))
   }
 
   static func link(entity: [Field: Value] = agreed, item: [Field: Value] = agreed) -> LinkBases {

@@ -1,0 +1,107 @@
+import Foundation
+import Synchronization
+
+/// Many schedules, one after the other on each of some threads.
+public struct Campaign: Sendable {
+  /// The first seed.
+  public var first: UInt64
+  /// How many schedules.
+  public var count: UInt64
+  /// The cache under the engine.
+  public var cache: Simulator.Cache
+  /// Stops after so many failing schedules.
+  public var failureLimit: Int
+  /// Prints each schedule's trace hash.
+  public var printsHashes: Bool
+
+  /// A campaign over these seeds.
+  public init(first: UInt64, count: UInt64, cache: Simulator.Cache = .memory, failureLimit: Int = 1, printsHashes: Bool = false) {
+    self.first = first
+    self.count = count
+    self.cache = cache
+    self.failureLimit = failureLimit
+    self.printsHashes = printsHashes
+  }
+
+  /// What a campaign showed.
+  public struct Outcome: Sendable {
+    /// Schedules run.
+    public var done: UInt64 = 0
+    /// Seeds that broke an invariant.
+    public var failing: [UInt64] = []
+    /// Requests that the engine made.
+    public var calls = 0
+    /// The most rounds that a schedule took to come to rest.
+    public var longestCalm = 0
+    /// How many schedules broke which invariant first.
+    public var byInvariant: [String: Int] = [:]
+    /// Wall-clock time in seconds.
+    public var seconds = 0.0
+
+    /// One line for people.
+    public var summary: String {
+      let rate = seconds > 0 ? Int(Double(done) / seconds) : 0
+      let broken = byInvariant.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+      return "\(done) schedules, \(failing.count) failing\(broken.isEmpty ? "" : " (\(broken))"), \(calls) calls, at rest after at most "
+        + "\(longestCalm) rounds, \(rate)/s"
+    }
+  }
+
+  /// Runs the campaign on so many threads.
+  public func run(jobs: Int) -> Outcome {
+    let outcome = Mutex(Outcome())
+    let next = Mutex(first)
+    let started = Date()
+    let workers = (0..<max(1, jobs)).map { _ in
+      Worker {
+        while let seed = take(next, outcome) {
+          let verdict = Simulator.run(Simulator.schedule(seed: seed), cache: cache)
+          if printsHashes { print("\(seed) \(String(verdict.hash, radix: 16))") }
+          outcome.withLock { outcome in
+            outcome.done += 1
+            outcome.calls += verdict.calls
+            outcome.longestCalm = max(outcome.longestCalm, verdict.roundsToCalm)
+            if let violation = verdict.violations.first {
+              outcome.failing.append(seed)
+              outcome.byInvariant[violation.invariant, default: 0] += 1
+            }
+          }
+        }
+      }
+    }
+    for worker in workers { worker.start() }
+    for worker in workers { worker.join() }
+    return outcome.withLock {
+      $0.seconds = Date().timeIntervalSince(started)
+      return $0
+    }
+  }
+
+  private func take(_ next: borrowing Mutex<UInt64>, _ outcome: borrowing Mutex<Outcome>) -> UInt64? {
+    if outcome.withLock({ $0.failing.count >= failureLimit }) { return nil }
+    return next.withLock { seed in
+      guard seed < first + count else { return nil }
+      defer { seed += 1 }
+      return seed
+    }
+  }
+}
+
+/// A thread that can be waited for.
+private final class Worker: Sendable {
+  private let body: @Sendable () -> Void
+  private let done = DispatchSemaphore(value: 0)
+
+  init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+
+  func start() {
+    let thread = Thread { [self] in
+      body()
+      done.signal()
+    }
+    thread.stackSize = 8 << 20
+    thread.start()
+  }
+
+  func join() { done.wait() }
+}

@@ -1,0 +1,103 @@
+import Model
+
+/// Draws schedules from seeds. Each seed leaves out some kinds of events altogether, so that the rest meet more often (swarm testing,
+/// Groce et al. 2012).
+struct Generator {
+  private var random: SeededRandom
+  private let seed: UInt64
+  private var erpEdits: [ERPEdit] = []
+  private var itemEdits: [ItemEdit] = []
+  private var acts: [AdminAct] = []
+  private var faults: [Int] = []
+  private var kinds: [RecordKind] = [.contacts]
+  private var mailboxes = 1
+
+  init(seed: UInt64) {
+    self.seed = seed
+    random = SeededRandom(seed: seed)
+  }
+
+  static func schedule(seed: UInt64) -> Schedule {
+    var generator = Generator(seed: seed)
+    return generator.draw()
+  }
+
+  private mutating func some<Element>(_ all: [Element], percent: Int) -> [Element] { all.filter { _ in random.chance(percent) } }
+
+  private mutating func draw() -> Schedule {
+    mailboxes = random.chance(45) ? 2 : 1
+    let setup = Schedule.Setup(
+      mailboxes: mailboxes, policies: (0..<mailboxes).map { policy($0) }, kinds: kinds, guards: guards(),
+      pageSize: random.chance(30) ? 1 + random.below(3) : 512, approvesAtEnd: random.chance(70))
+    erpEdits = some(ERPEdit.allCases, percent: 60)
+    itemEdits = some(ItemEdit.allCases, percent: 45)
+    acts = random.chance(50) ? some(AdminAct.allCases, percent: 25) : []
+    faults = random.chance(65) ? some(Array(0..<10), percent: 35) : []
+    var events: [Event] = []
+    for _ in 0..<(1 + random.below(3)) {
+      let salt = random.below(1 << 20)
+      events.append(
+        random.chance(50)
+          ? .erp(.create, kind: .contacts, salt: salt) : .mailbox(random.below(mailboxes), .create, kind: .contacts, salt: salt))
+    }
+    for _ in 0..<(2 + random.below(3)) {
+      for _ in 0..<random.below(4) { edit().map { events.append($0) } }
+      if !acts.isEmpty, random.chance(40) { events.append(.admin(random.pick(acts), salt: random.below(1 << 20))) }
+      if random.chance(60) { for _ in 0..<(1 + random.below(2)) { interruption().map { events.append(.interrupt($0)) } } }
+      events.append(.round(full: random.chance(8)))
+    }
+    return Schedule(seed: seed, setup: setup, events: events)
+  }
+
+  private mutating func guards() -> Guards {
+    var guards = Guards()
+    if random.chance(20) {
+      guards.deletes = Guards.Limit(count: random.below(2), percent: 10)
+      guards.creates = Guards.Limit(count: 1 + random.below(2), percent: 50)
+    }
+    return guards
+  }
+
+  private mutating func policy(_ index: Int) -> Policy {
+    var section = Policy.Section(folder: random.chance(30) ? "ERP Contacts" : nil)
+    section.direction = random.chance(65) ? .both : random.pick(Policy.Direction.allCases)
+    section.filter = random.chance(65) ? .all : random.pick(Policy.Filter.allCases)
+    section.mergeByEmail = random.chance(40)
+    section.withoutCategory = random.chance(20)
+    return Policy(
+      name: "P\(index)", category: .init(name: "ERP", color: 7), conflict: random.pick(Policy.Conflict.allCases),
+      sections: [.contacts: section])
+  }
+
+  private mutating func edit() -> Event? {
+    let salt = random.below(1 << 20)
+    if random.chance(50) { return erpEdits.isEmpty ? nil : .erp(random.pick(erpEdits), kind: .contacts, salt: salt) }
+    return itemEdits.isEmpty ? nil : .mailbox(random.below(mailboxes), random.pick(itemEdits), kind: .contacts, salt: salt)
+  }
+
+  private mutating func interruption() -> Interruption? {
+    guard !faults.isEmpty else { return nil }
+    let place: Interruption.Place =
+      switch random.below(10) {
+      case 0...3: .write(1 + random.below(4))
+      case 4...6: .call(1 + random.below(30))
+      default: .commit(1 + random.below(40))
+      }
+    return Interruption(place: place, fault: fault(random.pick(faults)))
+  }
+
+  private mutating func fault(_ number: Int) -> Interruption.Fault {
+    switch number {
+    case 0: return edit().map { .edit($0, after: random.chance(50)) } ?? .lie
+    case 1: return .crash(after: false)
+    case 2: return .crash(after: true)
+    case 3: return .loseRequest
+    case 4: return .loseAnswer
+    case 5: return .delay(200 + random.below(9000))
+    case 6: return .twice
+    case 7: return .lie
+    case 8: return .diskFull
+    default: return .refuse(random.pick(Interruption.Refusal.allCases))
+    }
+  }
+}

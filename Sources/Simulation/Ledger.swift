@@ -1,0 +1,24 @@
+import Model
+
+/// What became of every text that a user wrote.
+final class Ledger {
+  /// Who wrote it: a user of the mailbox with this number, or of the ERP.
+  private(set) var author: [Int: Int] = [:]
+  static let erpUser = -1
+  /// Replaced or deleted by a user who saw it.
+  private(set) var excused: Set<Int> = []
+  /// In the journal, also of caches that are lost by now.
+  private(set) var journalled: Set<Int> = []
+  /// Was in the ERP at some time.
+  var wasInERP: Set<Int> = []
+
+  func issue(_ token: Token, by author: Int) { self.author[token.number] = author }
+
+  func excuse(_ value: Value?) { if let token = Token(value) { excused.insert(token.number) } }
+
+  func excuse(_ fields: Fields) { for name in fields.names { excuse(fields[name]) } }
+
+  func journal(_ entry: [Loser]) { for loser in entry { if let token = Token(loser.lost) { journalled.insert(token.number) } } }
+
+  func isAccounted(_ token: Token) -> Bool { excused.contains(token.number) || journalled.contains(token.number) }
+}

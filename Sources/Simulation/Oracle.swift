@@ -1,0 +1,214 @@
+import Model
+import Store
+
+/// A broken invariant.
+public struct Violation: Sendable, Hashable, CustomStringConvertible {
+  /// Its name in the model, `I1` to `I16`.
+  public var invariant: String
+  /// What was found.
+  public var text: String
+  /// Both in one line.
+  public var description: String { "\(invariant): \(text)" }
+}
+
+/// Watches every request that the engine makes: the invariants that hold at any moment.
+final class Oracle {
+  unowned let world: World
+  let cache: any RecordStore
+  private(set) var violations: [Violation] = []
+
+  /// Births of records that a user deleted in a mailbox, and in the ERP.
+  private var deletedInMailbox: Set<Int> = []
+  private var deletedInERP: Set<EntityID> = []
+  /// Entities that left a filter, or may have.
+  private var mayHaveLeft: Set<EntityID> = []
+  /// Writes whose outcome the engine could not know.
+  private var doubts = 0
+  /// Conflict copies made, by birth.
+  private var forks: [Int: Int] = [:]
+  /// Creations that a server carried out twice or long after their sender gave up, by birth.
+  private var late: [Int: Int] = [:]
+  /// Caches may have been exchanged for older ones: what they say of the past is not to be relied on.
+  var cacheWasExchanged = false
+
+  init(world: World, cache: any RecordStore) {
+    self.world = world
+    self.cache = cache
+  }
+
+  func report(_ invariant: String, _ text: @autoclosure () -> String) {
+    let violation = Violation(invariant: invariant, text: text())
+    world.tell("!! \(violation)")
+    violations.append(violation)
+  }
+
+  func noteDoubt() { doubts += 1 }
+
+  // MARK: What users do
+
+  func userDeleted(_ entity: SimEntity) { deletedInERP.insert(entity.id) }
+
+  func userDeleted(_ item: SimItem, in mailbox: Int) { if let birth = birth(item.fields, item.kind) { deletedInMailbox.insert(birth) } }
+
+  func scopeMayHaveChanged(_ entity: SimEntity) { mayHaveLeft.insert(entity.id) }
+
+  func policyChanged() { for entity in world.entities { mayHaveLeft.insert(entity.id) } }
+
+  // MARK: What the engine does
+
+  func engineCreated(_ entity: SimEntity, again: Bool) {
+    checkDirection(.erp, entity.kind, what: "creates \(entity.id)")
+    checkIntent("creates \(entity.id)") { $0.id == entity.operationID }
+    guard let birth = birth(entity.fields, entity.kind) else { return }
+    for name in entity.fields.names { if let token = Token(entity.fields[name]) { world.ledger.wasInERP.insert(token.number) } }
+    if isConflictCopy(entity.fields) { forks[birth, default: 0] += 1 }
+    if again { late[birth, default: 0] += 1 }
+    let twins = world.entities.filter { self.birth($0.fields, $0.kind) == birth && !isConflictCopy($0.fields) }.count
+    if twins > 1 + doubts + copies(of: birth) && !isConflictCopy(entity.fields) && !cacheWasExchanged {
+      report("I3", "\(twins) records in the ERP of birth \(birth)")
+    }
+  }
+
+  func engineUpdates(_ entity: SimEntity, changes: [Field: Value?]) {
+    checkDirection(.erp, entity.kind, what: "updates \(entity.id)")
+    checkIntent("updates \(entity.id)") { $0.side == .erp && $0.entityID == entity.id }
+    for (field, value) in changes {
+      if let token = Token(value) { world.ledger.wasInERP.insert(token.number) }
+      checkOverwrite(entity.fields[field], by: value, "\(entity.id).\(field)")
+    }
+  }
+
+  func engineDeletes(_ entity: SimEntity) {
+    checkDirection(.erp, entity.kind, what: "deletes \(entity.id)")
+    checkIntent("deletes \(entity.id)") { $0.side == .erp && $0.entityID == entity.id }
+    if let birth = birth(entity.fields, entity.kind), !deletedInMailbox.contains(birth) {
+      report("I9", "the engine deletes \(entity.id) that nobody deleted in a mailbox")
+    }
+    for name in entity.fields.names { checkOverwrite(entity.fields[name], by: nil, "\(entity.id).\(name), deleted", except: entity.id) }
+    deletedInERP.insert(entity.id)
+  }
+
+  func engineCreates(_ item: SimItem, in mailbox: Int) {
+    checkDirection(.exchange, item.kind, mailbox, what: "creates \(item.id)")
+    checkIntent("creates \(item.id)") { $0.id == item.operationID }
+    checkIsolation(item.fields, mailbox)
+    let others = world.mailboxes[mailbox].items.filter {
+      $0.foreignID == item.foreignID && $0.place == item.place && !$0.isUserCopy && $0.kind == item.kind
+    }
+    if others.count > doubts && !isConflictCopy(item.fields) && !isConflictCopy(others[0].fields) && !cacheWasExchanged {
+      report("I3", "\(item.id) doubles \(others.map(\.id.rawValue)) in mailbox \(mailbox)")
+    }
+  }
+
+  func engineUpdates(_ item: SimItem, _ update: ItemUpdate, in mailbox: Int) {
+    if !update.changes.isEmpty { checkDirection(.exchange, item.kind, mailbox, what: "updates \(item.id)") }
+    checkIntent("updates \(item.id)") { $0.itemID == item.id }
+    if item.isPrivate { report("I6", "the engine writes to the private item \(item.id)") }
+    let shape = RecordShape.of(item.kind)
+    for (field, value) in update.changes {
+      if field == shape.mailboxOnly { report("I6", "the engine writes \(field), which the ERP does not hold") }
+      if field == .categories {
+        let kept = Set(value?.elements ?? [])
+        let lost = (item.fields[.categories]?.elements ?? []).filter { !kept.contains($0) && $0 == "Friends" }
+        if !lost.isEmpty { report("I6", "the engine takes away the user's categories \(lost) from \(item.id)") }
+      }
+      checkOverwrite(item.fields[field], by: value, "\(item.id).\(field)")
+    }
+    checkIsolation(Fields(update.changes.compactMapValues { $0 }), mailbox, except: item.fields)
+  }
+
+  func engineDeletes(_ item: SimItem, in mailbox: Int) {
+    checkDirection(.exchange, item.kind, mailbox, what: "deletes \(item.id)", isDelete: true)
+    checkIntent("deletes \(item.id)") { $0.side == .exchange && $0.itemID == item.id }
+    if isFirstRun(item.kind, mailbox) { report("I9", "the engine deletes \(item.id) in a first run or rebuild") }
+    if item.isPrivate && item.seenByEngine == item.changeKey { report("I6", "the engine deletes the private item \(item.id)") }
+    guard let stamp = item.foreignID else {
+      let birth = birth(item.fields, item.kind)
+      let isKnown = world.entities.contains { self.birth($0.fields, $0.kind) == birth && !mayHaveLeft.contains($0.id) }
+      if isKnown { report("I9", "the engine deletes the unmarked item \(item.id) whose record is in the ERP") }
+      return
+    }
+    let hasTwin = world.mailboxes[mailbox].items.contains {
+      $0.foreignID == stamp && $0.id != item.id && $0.place == item.place && $0.kind == item.kind
+    }
+    let isGone = !world.entities.contains { $0.id == stamp }
+    if !isGone && !mayHaveLeft.contains(stamp) && !hasTwin {
+      report("I9", "the engine deletes \(item.id) though \(stamp) is in the ERP and in scope")
+    }
+  }
+
+  // MARK: Rules
+
+  private func birth(_ fields: Fields, _ kind: RecordKind) -> Int? { Token(fields[RecordShape.of(kind).birth])?.number }
+
+  /// Whether a mailbox has had no whole cycle since the cache was new.
+  private func isFirstRun(_ kind: RecordKind, _ mailbox: Int) -> Bool {
+    let cursor = "engine/\(world.mailboxes[mailbox].address)/\(kind.rawValue)/initialised"
+    return (try? cache.read { try $0.cursor(cursor) }) == nil
+  }
+
+  private func isConflictCopy(_ fields: Fields) -> Bool {
+    (fields.text(.familyName) ?? fields.text(.subject) ?? "").contains("(conflict copy")
+  }
+
+  func isConflictCopy(_ entity: SimEntity, or item: SimItem) -> Bool { isConflictCopy(entity.fields) || isConflictCopy(item.fields) }
+
+  /// Items of a birth that users made by copying, each a record of its own where nothing tells it from a new one.
+  func copies(of birth: Int) -> Int {
+    world.mailboxes.reduce(0) { count, box in
+      count + box.items.count { $0.isUserCopy && self.birth($0.fields, $0.kind) == birth }
+    }
+  }
+
+  func allowance(of birth: Int) -> Int { 1 + (forks[birth] ?? 0) + (late[birth] ?? 0) + copies(of: birth) }
+
+  /// I5: no request against the direction of any policy in force.
+  private func checkDirection(_ side: SystemSide, _ kind: RecordKind, _ mailbox: Int? = nil, what: String, isDelete: Bool = false) {
+    let policies = mailbox.map { [world.policies[$0]] } ?? world.policies
+    let isCarried = policies.contains { $0.sections[kind]?.direction.carries(from: side.other) ?? false }
+    if !isCarried { report("I5", "the engine \(what) against the policy's direction") }
+  }
+
+  /// I15: an intent, committed earlier, for each mutating request.
+  private func checkIntent(_ what: String, _ isWanted: (Intent) -> Bool) {
+    guard let open = try? cache.read({ try $0.openIntents(mailbox: nil) }) else { return }
+    if !open.contains(where: isWanted) && world.delayed.isEmpty && !world.isLanding {
+      report("I15", "the engine \(what) without an intent in the cache")
+    }
+  }
+
+  /// I2, at the moment of the write: what is overwritten was seen by who replaced it, or is in the journal, or stands elsewhere.
+  private func checkOverwrite(_ old: Value?, by new: Value?, _ place: String, except entity: EntityID? = nil) {
+    guard let token = Token(old), token != Token(new), !world.ledger.isAccounted(token) else { return }
+    readJournal()
+    if world.ledger.isAccounted(token) { return }
+    let copies = world.count(of: token) - 1
+    if copies < 1 { report("I2", "\(place): the engine overwrites t\(token.number) that nobody saw and the journal does not have") }
+  }
+
+  /// I12: what a mailbox gets was in the ERP.
+  private func checkIsolation(_ fields: Fields, _ mailbox: Int, except own: Fields = Fields()) {
+    let known = Set(own.names.compactMap { Token(own[$0])?.number })
+    for name in fields.names {
+      guard let token = Token(fields[name]), !world.ledger.wasInERP.contains(token.number), !known.contains(token.number) else { continue }
+      report("I12", "mailbox \(mailbox) gets t\(token.number), which was never in the ERP")
+    }
+  }
+
+  /// Takes over what the journal has by now: a cache may be lost later.
+  func readJournal() {
+    var id: Int64 = 1
+    while let entry = try? cache.read({ try $0.journalEntry(id) }) {
+      world.ledger.journal(entry.losers)
+      id += 1
+    }
+  }
+}
+
+extension World {
+  /// How many records hold a token, Deleted Items included.
+  func count(of token: Token) -> Int {
+    func holds(_ fields: Fields) -> Bool { fields.names.contains { Token(fields[$0]) == token } }
+    return entities.count { holds($0.fields) } + mailboxes.reduce(0) { $0 + $1.items.count { holds($0.fields) } }
+  }
+}

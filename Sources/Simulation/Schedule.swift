@@ -1,0 +1,90 @@
+public import Model
+
+/// Everything that happens in one simulated history, drawn from a seed before it runs, so that single events can be left out.
+public struct Schedule: Sendable {
+  /// What it was drawn from.
+  public var seed: UInt64
+  /// How the world looks at first.
+  var setup: Setup
+  /// What happens, in order.
+  public var events: [Event]
+
+  /// How the world looks at first.
+  struct Setup: Sendable {
+    var mailboxes: Int
+    var policies: [Policy]
+    var kinds: [RecordKind]
+    var guards: Guards
+    /// Changes that a listing gives a page.
+    var pageSize: Int
+    /// Holds are approved before the last rounds; else what they concern stays as it is.
+    var approvesAtEnd: Bool
+  }
+}
+
+/// One thing that happens. `salt` picks the record and what else is left open, so that leaving out another event changes little.
+public enum Event: Sendable, Hashable {
+  case erp(ERPEdit, kind: RecordKind, salt: Int)
+  case mailbox(Int, ItemEdit, kind: RecordKind, salt: Int)
+  case admin(AdminAct, salt: Int)
+  /// Happens in the middle of the next round.
+  case interrupt(Interruption)
+  case round(full: Bool)
+}
+
+/// What a user of the ERP does.
+public enum ERPEdit: String, Sendable, Hashable, CaseIterable {
+  case create, edit, clear, delete, touch, reassign, deactivate, activate
+}
+
+/// What a user of a mailbox does.
+public enum ItemEdit: String, Sendable, Hashable, CaseIterable {
+  case create, createElsewhere, edit, clear, delete, destroy, moveAway, moveBack, copy, restore, dropCategory, addCategory, makePrivate
+  case makePublic, touch
+}
+
+/// What an administrator, or a server's own life, does.
+public enum AdminAct: String, Sendable, Hashable, CaseIterable {
+  case flipConflict, flipDirection, flipFilter, flipCategoryRule, flipMerge, switchEmployee, wipeCache, keepCache, restoreCache, approve
+  case discard, forgetSyncState, migrateMailbox, clockJump
+}
+
+/// Something in the middle of a round.
+public struct Interruption: Sendable, Hashable {
+  /// Where.
+  public enum Place: Sendable, Hashable {
+    /// The call with this number, reads and writes.
+    case call(Int)
+    /// The writing call with this number.
+    case write(Int)
+    /// The commit of the cache with this number.
+    case commit(Int)
+  }
+
+  /// What.
+  public indirect enum Fault: Sendable, Hashable {
+    case edit(Event, after: Bool)
+    case crash(after: Bool)
+    /// The request never arrives.
+    case loseRequest
+    /// It is carried out, and the answer never arrives.
+    case loseAnswer
+    /// It is carried out after its sender gave up, so many milliseconds later.
+    case delay(Int)
+    /// It is carried out twice.
+    case twice
+    /// A listing leaves things out, records are denied, one record of a batch fails.
+    case lie
+    case refuse(Refusal)
+    /// The disk is full at a commit.
+    case diskFull
+  }
+
+  /// How a server refuses.
+  public enum Refusal: String, Sendable, Hashable, CaseIterable { case throttled, transient, unauthorized, cursorInvalid, failed }
+
+  /// Where.
+  public var place: Place
+  /// What.
+  public var fault: Fault
+}

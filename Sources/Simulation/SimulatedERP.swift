@@ -1,0 +1,126 @@
+import Model
+
+/// The ERP of a world, as the engine sees it.
+struct SimulatedERP: ERPPort {
+  let world: World
+
+  private func entity(_ stored: SimEntity) -> Entity {
+    Entity(
+      id: stored.id, key: stored.key, version: String(stored.version), modified: Timestamp(milliseconds: stored.modified),
+      fields: stored.fields, owner: stored.owner, workgroup: stored.owner.map { "W" + $0 }, isInScope: stored.isActive,
+      operationID: stored.operationID)
+  }
+
+  func changes(of kind: RecordKind, since cursor: String?, page: String?) async throws(SyncError) -> EntityChangePage {
+    try world.call(.init(name: "erp.changes", isWrite: false, detail: cursor ?? "-")) { [world] lies throws(SyncError) in
+      let since = cursor.flatMap { Int($0) } ?? -1
+      var found = world.entities.filter { $0.kind == kind && $0.sequence >= since }.sorted { $0.sequence < $1.sequence }
+      let offset = page.flatMap { Int($0) } ?? 0
+      let latest = max(found.last?.sequence ?? 0, max(since, 0))
+      // A filter on times misses what a skewed clock dated back.
+      if lies { found = found.filter { $0.sequence % 2 == 0 } }
+      let part = found.dropFirst(offset).prefix(world.setup.pageSize)
+      let next = offset + part.count < found.count ? String(offset + part.count) : nil
+      return EntityChangePage(entities: part.map(entity), nextPage: next, cursor: String(latest))
+    }
+  }
+
+  func versions(of kind: RecordKind) async throws(SyncError) -> [EntityID: String] {
+    try world.call(.init(name: "erp.versions", isWrite: false, detail: "")) { [world] lies throws(SyncError) in
+      let all = world.entities.filter { $0.kind == kind }
+      let listed = lies ? all.filter { $0.sequence % 2 == 0 } : all
+      return Dictionary(listed.map { ($0.id, String($0.version)) }, uniquingKeysWith: { first, _ in first })
+    }
+  }
+
+  func entities(_ ids: [EntityID], kind: RecordKind) async throws(SyncError) -> [Result<Entity, SyncError>] {
+    try world.call(.init(name: "erp.entities", isWrite: false, detail: ids.map(\.rawValue).joined(separator: " "))) {
+      [world] lies throws(SyncError) in
+      ids.map { id in
+        guard !lies, let found = world.entities.first(where: { $0.id == id }) else { return .failure(SyncError(.notFound, "no \(id)")) }
+        return .success(entity(found))
+      }
+    }
+  }
+
+  func create(_ new: NewEntity, kind: RecordKind) async throws(SyncError) -> Entity {
+    let name = world.entityName()
+    var landings = 0
+    return try world.call(.init(name: "erp.create", isWrite: true, detail: name)) { [world] _ throws(SyncError) in
+      landings += 1
+      let id = landings == 1 ? name : world.entityName()
+      let made = SimEntity(
+        id: EntityID(rawValue: id), kind: kind, key: id, version: world.nextSequence(), modified: world.clock,
+        fields: RecordShape.of(kind).erp.projected(new.fields), owner: new.owner, operationID: new.operationID, sequence: world.sequence)
+      world.mutations += 1
+      world.entities.append(made)
+      world.oracle?.engineCreated(made, again: landings > 1)
+      return entity(made)
+    }
+  }
+
+  func update(_ update: EntityUpdate, kind: RecordKind) async throws(SyncError) -> Entity {
+    try world.call(.init(name: "erp.update", isWrite: true, detail: "\(update.id) \(update.version) \(Self.text(update.changes))")) {
+      [world] _ throws(SyncError) in
+      let index = try find(update.id, update.version)
+      world.oracle?.engineUpdates(world.entities[index], changes: update.changes)
+      world.mutations += 1
+      var changed = world.entities[index].fields
+      for (field, value) in update.changes { changed[field] = value }
+      world.entities[index].fields = RecordShape.of(kind).erp.projected(changed)
+      world.bump(entity: index)
+      return entity(world.entities[index])
+    }
+  }
+
+  func delete(_ id: EntityID, version: String, kind: RecordKind) async throws(SyncError) {
+    try world.call(.init(name: "erp.delete", isWrite: true, detail: "\(id) \(version)")) { [world] _ throws(SyncError) in
+      let index = try find(id, version)
+      world.oracle?.engineDeletes(world.entities[index])
+      world.mutations += 1
+      world.entities.remove(at: index)
+    }
+  }
+
+  private func find(_ id: EntityID, _ version: String) throws(SyncError) -> Int {
+    guard let index = world.entities.firstIndex(where: { $0.id == id }) else { throw SyncError(.notFound, "no \(id)") }
+    guard String(world.entities[index].version) == version else { throw SyncError(.staleVersion, "\(id) changed") }
+    return index
+  }
+
+  static func text(_ changes: [Field: Value?]) -> String {
+    changes.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value?.display ?? "")" }.joined(separator: " ")
+  }
+
+  func created(by operation: OperationID, like fields: Fields, kind: RecordKind) async throws(SyncError) -> [Entity] {
+    try world.call(.init(name: "erp.created", isWrite: false, detail: "")) { [world] _ throws(SyncError) in
+      world.entities.filter { $0.kind == kind && $0.operationID == operation }.map(entity)
+    }
+  }
+
+  func employees() async throws(SyncError) -> [ERPEmployee] {
+    try world.call(.init(name: "erp.employees", isWrite: false, detail: "")) { [world] _ throws(SyncError) in
+      world.mailboxes.indices.map { index in
+        let code = World.ownerCodes[index]
+        return ERPEmployee(
+          id: code, name: code, email: world.mailboxes[index].address, ownerCodes: [code], workgroups: ["W" + code])
+      }
+    }
+  }
+
+  func close() async {}
+
+  func support(for kind: RecordKind) -> FieldSupport { RecordShape.of(kind).erp }
+}
+
+extension World {
+  func entityName() -> String { number("p") }
+
+  /// A change of an entity, by whomever.
+  func bump(entity index: Int) {
+    sequence += 1
+    entities[index].version = sequence
+    entities[index].sequence = sequence
+    entities[index].modified = clock
+  }
+}

@@ -1,0 +1,193 @@
+import Model
+
+/// The Exchange account of a world, as the engine sees it.
+struct SimulatedExchange: ExchangePort {
+  let world: World
+
+  private func folder(_ mailbox: Int, _ kind: RecordKind, _ place: SimItem.Place) -> FolderID {
+    FolderID(rawValue: "\(mailbox)/\(kind.rawValue)/\(place.rawValue)")
+  }
+
+  private func place(_ folder: FolderID) -> SimItem.Place {
+    folder.rawValue.split(separator: "/").last.flatMap { Int($0) }.flatMap(SimItem.Place.init) ?? .own
+  }
+
+  private func kind(_ folder: FolderID) -> RecordKind {
+    let parts = folder.rawValue.split(separator: "/")
+    return parts.count > 1 ? RecordKind(rawValue: String(parts[1])) ?? .contacts : .contacts
+  }
+
+  private func item(_ stored: SimItem, _ mailbox: Int) -> Item {
+    Item(
+      version: ItemVersion(id: stored.id, changeKey: String(stored.changeKey)), folder: folder(mailbox, stored.kind, stored.place),
+      fields: stored.fields, foreignID: stored.foreignID, operationID: stored.operationID, isPrivate: stored.isPrivate,
+      created: Timestamp(milliseconds: stored.created), modified: Timestamp(milliseconds: stored.modified), moveKey: stored.moveKey)
+  }
+
+  func folder(of kind: RecordKind, named name: String?, in mailbox: Mailbox, create: Bool) async throws(SyncError) -> FolderID? {
+    let index = try world.mailboxIndex(mailbox)
+    return try world.call(.init(name: "mail.folder", isWrite: false, detail: mailbox.address)) { _ throws(SyncError) in
+      folder(index, kind, name == nil ? .own : .policy)
+    }
+  }
+
+  func changes(in folder: FolderID, of mailbox: Mailbox, since cursor: String?, limit: Int) async throws(SyncError) -> ItemChangePage {
+    let index = try world.mailboxIndex(mailbox)
+    let (place, kind) = (place(folder), kind(folder))
+    return try world.call(.init(name: "mail.changes", isWrite: false, detail: "\(mailbox.address) \(cursor ?? "-")")) {
+      [world] lies throws(SyncError) in
+      let box = world.mailboxes[index]
+      var since = 0
+      if let cursor {
+        let parts = cursor.split(separator: ":").compactMap { Int($0) }
+        guard parts.count == 2, parts[0] == box.incarnation else { throw SyncError(.cursorInvalid, "the sync state is not known") }
+        since = parts[1]
+      }
+      var found: [(Int, ItemChange)] = box.items.filter { $0.kind == kind && $0.place == place && $0.sequence > since }.map {
+        ($0.sequence, .present(ItemVersion(id: $0.id, changeKey: String($0.changeKey)), foreignID: $0.foreignID))
+      }
+      for gone in box.departures where gone.kind == kind && gone.place == place && gone.sequence > since && gone.arrival <= since {
+        found.append((gone.sequence, .removed(gone.id)))
+      }
+      found.sort { $0.0 < $1.0 }
+      let page = found.prefix(min(limit, world.setup.pageSize))
+      let isLast = page.count == found.count
+      let reached = isLast ? max(world.sequence, since) : page.last?.0 ?? since
+      if lies { world.needsFullRound = true }
+      let told = lies ? page.filter { $0.0 % 2 == 0 } : Array(page)
+      return ItemChangePage(changes: told.map(\.1), cursor: "\(box.incarnation):\(reached)", isLast: isLast)
+    }
+  }
+
+  func items(_ ids: [ItemID], kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [Result<Item, SyncError>] {
+    let index = try world.mailboxIndex(mailbox)
+    return try world.call(.init(name: "mail.items", isWrite: false, detail: ids.map(\.rawValue).joined(separator: " "))) {
+      [world] lies throws(SyncError) in
+      ids.map { id in
+        guard !lies, let found = world.mailboxes[index].items.firstIndex(where: { $0.id == id }) else {
+          return .failure(SyncError(.notFound, "no \(id)"))
+        }
+        world.mailboxes[index].items[found].seenByEngine = world.mailboxes[index].items[found].changeKey
+        return .success(item(world.mailboxes[index].items[found], index))
+      }
+    }
+  }
+
+  func create(
+    _ items: [NewItem], kind: RecordKind, in folder: FolderID, of mailbox: Mailbox
+  ) async throws(SyncError) -> [Result<ItemVersion, SyncError>] {
+    let index = try world.mailboxIndex(mailbox)
+    let place = place(folder)
+    let detail = items.map { "\($0.foreignID) \(world.narrate == nil ? "" : "\($0.fields)")" }.joined(separator: " ")
+    return try world.call(.init(name: "mail.create", isWrite: true, detail: "\(mailbox.address) \(detail)")) {
+      [world] lies throws(SyncError) in
+      var results: [Result<ItemVersion, SyncError>] = []
+      for (position, new) in items.enumerated() {
+        if lies && position == 0 {
+          results.append(.failure(SyncError(.invalidRecord, "refused")))
+          continue
+        }
+        let made = SimItem(
+          id: ItemID(rawValue: world.number("e")), kind: kind, changeKey: world.nextSequence(), place: place,
+          fields: RecordShape.of(kind).exchange.projected(new.fields), foreignID: new.foreignID, operationID: new.operationID,
+          created: world.clock, modified: world.clock, moveKey: world.number("k"), sequence: world.sequence, arrival: world.sequence)
+        world.mutations += 1
+        world.oracle?.engineCreates(made, in: index)
+        world.mailboxes[index].items.append(made)
+        results.append(.success(ItemVersion(id: made.id, changeKey: String(made.changeKey))))
+      }
+      return results
+    }
+  }
+
+  func update(_ updates: [ItemUpdate], kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [Result<ItemVersion, SyncError>] {
+    let index = try world.mailboxIndex(mailbox)
+    let detail = updates.map { "\($0.version.id)/\($0.version.changeKey) \(SimulatedERP.text($0.changes)) \($0.foreignID?.rawValue ?? "")" }
+      .joined(separator: "; ")
+    return try world.call(.init(name: "mail.update", isWrite: true, detail: "\(mailbox.address) \(detail)")) {
+      [world] lies throws(SyncError) in
+      updates.enumerated().map { position, update in
+        if lies && position == 0 { return .failure(SyncError(.invalidRecord, "refused")) }
+        guard let found = world.mailboxes[index].items.firstIndex(where: { $0.id == update.version.id }) else {
+          return .failure(SyncError(.notFound, "no \(update.version.id)"))
+        }
+        guard String(world.mailboxes[index].items[found].changeKey) == update.version.changeKey else {
+          return .failure(SyncError(.staleVersion, "\(update.version.id) changed"))
+        }
+        world.oracle?.engineUpdates(world.mailboxes[index].items[found], update, in: index)
+        world.mutations += 1
+        for (field, value) in update.changes { world.mailboxes[index].items[found].fields[field] = value }
+        if let stamp = update.foreignID { world.mailboxes[index].items[found].foreignID = stamp }
+        world.bump(item: found, in: index)
+        let changed = world.mailboxes[index].items[found]
+        return .success(ItemVersion(id: changed.id, changeKey: String(changed.changeKey)))
+      }
+    }
+  }
+
+  func moveToDeletedItems(
+    _ ids: [ItemID], kind: RecordKind, in mailbox: Mailbox
+  ) async throws(SyncError) -> [Result<ItemID?, SyncError>] {
+    let index = try world.mailboxIndex(mailbox)
+    let detail = ids.map(\.rawValue).joined(separator: " ")
+    return try world.call(.init(name: "mail.delete", isWrite: true, detail: "\(mailbox.address) \(detail)")) {
+      [world] lies throws(SyncError) in
+      ids.enumerated().map { position, id in
+        if lies && position == 0 { return .failure(SyncError(.transient, "locked")) }
+        guard let found = world.mailboxes[index].items.firstIndex(where: { $0.id == id }) else {
+          return .failure(SyncError(.notFound, "no \(id)"))
+        }
+        world.oracle?.engineDeletes(world.mailboxes[index].items[found], in: index)
+        world.mutations += 1
+        world.move(item: found, in: index, to: .trash)
+        return .success(world.mailboxes[index].items[found].id)
+      }
+    }
+  }
+
+  func stampedItems(_ foreignIDs: [EntityID]?, kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [StampedItem] {
+    let index = try world.mailboxIndex(mailbox)
+    return try world.call(.init(name: "mail.stamped", isWrite: false, detail: mailbox.address)) { [world] _ throws(SyncError) in
+      world.mailboxes[index].items.compactMap { stored in
+        guard stored.kind == kind, let stamp = stored.foreignID, foreignIDs?.contains(stamp) ?? true else { return nil }
+        return StampedItem(
+          version: ItemVersion(id: stored.id, changeKey: String(stored.changeKey)), foreignID: stamp, operationID: stored.operationID,
+          folder: folder(index, kind, stored.place), isInDeletedItems: stored.place == .trash)
+      }
+    }
+  }
+
+  func ensureCategory(_ category: Policy.Category, in mailbox: Mailbox, correctColor: Bool) async throws(SyncError) -> Bool {
+    try world.call(.init(name: "mail.category", isWrite: false, detail: mailbox.address)) { _ throws(SyncError) in false }
+  }
+
+  func probe(_ mailbox: Mailbox) async throws(SyncError) -> MailboxProbe { MailboxProbe(serverVersion: "15.2", contactCount: 0) }
+
+  func support(for kind: RecordKind) -> FieldSupport { RecordShape.of(kind).exchange }
+}
+
+extension World {
+  /// A change of an item, by whomever.
+  func bump(item index: Int, in mailbox: Int) {
+    sequence += 1
+    mailboxes[mailbox].items[index].changeKey = sequence
+    mailboxes[mailbox].items[index].sequence = sequence
+    mailboxes[mailbox].items[index].modified = clock
+  }
+
+  /// Moves an item: it gets a new id.
+  func move(item index: Int, in mailbox: Int, to place: SimItem.Place) {
+    leave(item: index, in: mailbox)
+    mailboxes[mailbox].items[index].id = ItemID(rawValue: number("e"))
+    mailboxes[mailbox].items[index].place = place
+    bump(item: index, in: mailbox)
+    mailboxes[mailbox].items[index].arrival = sequence
+  }
+
+  /// Notes for listings that an item is no longer where it was.
+  func leave(item index: Int, in mailbox: Int) {
+    let item = mailboxes[mailbox].items[index]
+    mailboxes[mailbox].departures.append(
+      .init(id: item.id, kind: item.kind, place: item.place, arrival: item.arrival, sequence: nextSequence()))
+  }
+}

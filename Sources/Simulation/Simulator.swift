@@ -1,0 +1,194 @@
+import Model
+import Store
+import SyncEngine
+
+/// What one schedule showed.
+public struct Verdict: Sendable {
+  /// Of everything that happened, in order.
+  public var hash: UInt64
+  /// Broken invariants, in the order in which they were found.
+  public var violations: [Violation]
+  /// Rounds until nothing was written any more.
+  public var roundsToCalm: Int
+  /// Requests that the engine made, and of them those that write.
+  public var calls: Int
+}
+
+/// Runs the engine through a schedule.
+public struct Simulator: Sendable {
+  /// Which cache the engine works on.
+  public enum Cache: String, Sendable { case memory, sqlite }
+
+  /// Rounds that the engine has to come to rest.
+  static let calmRounds = 4
+  /// Between two calm rounds: longer than any pause before another try, in milliseconds.
+  static let calmPause: Int64 = 7 * 3_600_000
+
+  /// Runs a schedule.
+  /// - Parameter narrate: hears of everything that happens.
+  public static func run(_ schedule: Schedule, cache: Cache = .memory, narrate: (@Sendable (String) -> Void)? = nil) -> Verdict {
+    InlineExecutor.run {
+      await Simulation(schedule: schedule, cache: cache, narrate: narrate).run()
+    }
+      ?? Verdict(
+        hash: 0, violations: [Violation(invariant: "engine", text: "it waits for something that never comes")], roundsToCalm: 0, calls: 0)
+  }
+
+  /// The schedule of a seed.
+  public static func schedule(seed: UInt64) -> Schedule { Generator.schedule(seed: seed) }
+}
+
+/// One run of one schedule. `@unchecked Sendable`: as `World`.
+final class Simulation: @unchecked Sendable {
+  private let schedule: Schedule
+  private let world: World
+  private var cache: any RecordStore
+  private var kept: MemoryState?
+  private var oracle: Oracle
+  private var calls = 0
+  private var reports: [CycleReport] = []
+
+  init(schedule: Schedule, cache: Simulator.Cache, narrate: (@Sendable (String) -> Void)?) {
+    self.schedule = schedule
+    world = World(setup: schedule.setup, seed: schedule.seed)
+    world.narrate = narrate
+    let memory = MemoryStore(world: world)
+    self.cache = memory
+    if cache == .sqlite, let store = try? Store(inMemory: "seed \(schedule.seed)") {
+      self.cache = SimulatedCache(store: store, world: world)
+    }
+    oracle = Oracle(world: world, cache: self.cache)
+    world.oracle = oracle
+  }
+
+  func run() async -> Verdict {
+    for event in schedule.events {
+      switch event {
+      case .round(let full): await round(full: full)
+      case .interrupt(let interruption): world.interruptions.append(interruption)
+      case .admin(let act, let salt): administer(act, salt)
+      default: Users(world: world).perform(event)
+      }
+      world.clock += 1000
+      if !oracle.violations.isEmpty { break }
+    }
+    var rounds = 0
+    if oracle.violations.isEmpty { rounds = await calm() }
+    return Verdict(hash: world.trace.value, violations: oracle.violations, roundsToCalm: rounds, calls: calls)
+  }
+
+  /// Rounds without faults and edits until nothing is written any more; then everything has to be right.
+  private func calm() async -> Int {
+    world.interruptions = []
+    world.clock += Simulator.calmPause
+    world.landDelayed()
+    var rounds = 0
+    var isQuiet = false
+    while rounds < Simulator.calmRounds && !isQuiet && oracle.violations.isEmpty {
+      if schedule.setup.approvesAtEnd { administer(.approve, 0) }
+      await round(full: rounds == 0 && world.needsFullRound)
+      rounds += 1
+      isQuiet = world.mutations == 0
+      world.clock += Simulator.calmPause
+    }
+    guard oracle.violations.isEmpty else { return rounds }
+    if !isQuiet { oracle.report("I8", "still writing after \(rounds) calm rounds") }
+    for report in reports {
+      // An ERP that lists nothing where there was something is not believed, by rule: a person has to look.
+      if let error = report.error, world.entities.contains(where: { $0.kind == report.kind }) {
+        oracle.report("I8", "a calm round ended with: \(error)")
+      }
+    }
+    let atRest = reports.filter { $0.succeeded }.compactMap { report in world.mailboxes.firstIndex { $0.address == report.employee } }
+    CalmOracle(oracle: oracle).check(schedule.setup.kinds, Set(atRest))
+    return rounds
+  }
+
+  private func round(full: Bool) async {
+    world.beginRound()
+    world.tell("round \(full ? "full" : "")")
+    let engine = SyncEngine(settings: settings(), parts: parts())
+    do throws(SyncError) {
+      reports = try await engine.synchronize(employees: nil, kinds: nil, full: full)
+    } catch {
+      world.tell("  the round failed: \(error)")
+      reports = []
+    }
+    for report in reports {
+      // What was left alone is looked at again by the nightly comparison of everything.
+      if report.counts["left", default: 0] > 0 { world.needsFullRound = true }
+      world.trace.mix(report.counts.sorted { $0.key < $1.key }.description)
+    }
+    calls += world.calls
+    world.isCrashed = false
+    world.endRound()
+  }
+
+  private func parts() -> EngineParts {
+    EngineParts(
+      records: cache, erp: SimulatedERP(world: world), exchange: ["HQ": SimulatedExchange(world: world)], surroundings: world.surroundings,
+      echo: { [world] entry in world.tell("    log: \(entry.message)") })
+  }
+
+  private func settings() -> Settings {
+    let employees = world.mailboxes.indices.map { index in
+      Employee(
+        id: World.ownerCodes[index], email: world.mailboxes[index].address, account: "HQ", policy: world.policies[index].name,
+        isSynchronized: world.isEmployeeOn[index])
+    }
+    var account = ExchangeAccount(name: "HQ", email: "sync@x.test")
+    account.logging = world.narrate == nil ? .none : .verbose
+    return Settings(
+      store: "", erp: ERPSettings(url: "", endpoint: "", authentication: .password(username: "", password: .literal(""))),
+      accounts: [account], policies: world.policies, employees: employees, guards: schedule.setup.guards)
+  }
+
+  // MARK: Administrators
+
+  private func administer(_ act: AdminAct, _ salt: Int) {
+    world.tell("admin: \(act)")
+    let mailbox = salt % world.mailboxes.count
+    switch act {
+    case .flipConflict: world.policies[mailbox].conflict = Policy.Conflict.allCases[(salt >> 3) % Policy.Conflict.allCases.count]
+    case .flipDirection: change(mailbox) { $0.direction = Policy.Direction.allCases[(salt >> 3) % Policy.Direction.allCases.count] }
+    case .flipFilter: change(mailbox) { $0.filter = Policy.Filter.allCases[(salt >> 3) % Policy.Filter.allCases.count] }
+    case .flipCategoryRule: change(mailbox) { $0.withoutCategory.toggle() }
+    case .flipMerge: change(mailbox) { $0.mergeByEmail.toggle() }
+    case .switchEmployee: world.isEmployeeOn[mailbox].toggle()
+    case .wipeCache: exchangeCache(for: MemoryState())
+    case .keepCache: if let memory = cache as? MemoryStore { kept = memory.state }
+    case .restoreCache: if let kept { exchangeCache(for: kept) }
+    case .approve, .discard: decide(act == .approve ? .approved : .discarded)
+    case .forgetSyncState, .migrateMailbox, .clockJump: Users(world: world).perform(.admin(act, salt: salt))
+    }
+  }
+
+  private func change(_ mailbox: Int, _ body: (inout Policy.Section) -> Void) {
+    for kind in schedule.setup.kinds {
+      if var section = world.policies[mailbox].sections[kind] {
+        body(&section)
+        world.policies[mailbox].sections[kind] = section
+      }
+    }
+    oracle.policyChanged()
+  }
+
+  private func exchangeCache(for state: MemoryState) {
+    oracle.readJournal()
+    guard let memory = cache as? MemoryStore else { return }
+    memory.state = state
+    oracle.cacheWasExchanged = true
+  }
+
+  private func decide(_ state: Hold.State) {
+    let isCrashed = world.isCrashed
+    world.isCrashed = false
+    try? cache.write { transaction in
+      for var hold in try transaction.reader.holds(open: true) {
+        hold.state = state
+        try transaction.save(hold)
+      }
+    }
+    world.isCrashed = isCrashed
+  }
+}

@@ -1,0 +1,156 @@
+import Model
+
+/// The people on both sides, and the servers' own life. Each act is a pure function of the world and its salt.
+struct Users {
+  let world: World
+
+  func perform(_ event: Event) {
+    switch event {
+    case .erp(let edit, let kind, let salt): perform(edit, RecordShape.of(kind), salt)
+    case .mailbox(let index, let edit, let kind, let salt) where index < world.mailboxes.count:
+      perform(edit, index, RecordShape.of(kind), salt)
+    case .admin(.forgetSyncState, let salt): world.mailboxes[salt % world.mailboxes.count].incarnation += 1
+    case .admin(.migrateMailbox, let salt): migrate(salt % world.mailboxes.count)
+    case .admin(.clockJump, let salt): world.clock += salt % 2 == 0 ? 3_600_000 : 31_536_000_000
+    default: break
+    }
+  }
+
+  private func token(_ field: Field, _ author: Int) -> Value {
+    world.nextToken += 1
+    let token = Token(world.nextToken)
+    world.ledger.issue(token, by: author)
+    if author == Ledger.erpUser { world.ledger.wasInERP.insert(token.number) }
+    return token.text(for: field)
+  }
+
+  /// A new record's values; an address may be one that is in use on the other side, so that there is something to match.
+  private func newFields(_ shape: RecordShape, _ author: Int, _ salt: Int) -> Fields {
+    var fields = Fields()
+    for (position, field) in shape.fields.enumerated() where position == 0 || salt >> position & 1 == 1 {
+      fields[field] = token(field, author)
+    }
+    fields[shape.birth] = token(shape.birth, author)
+    if author != Ledger.erpUser { fields[shape.mailboxOnly] = token(shape.mailboxOnly, author) }
+    if salt >> 8 & 3 == 0, shape.fields.contains(.email1) {
+      let known = author != Ledger.erpUser ? world.entities.map(\.fields) : world.mailboxes.flatMap { $0.items.map(\.fields) }
+      let addresses = known.compactMap { $0[.email1] }
+      if !addresses.isEmpty {
+        world.ledger.excuse(fields[.email1])
+        fields[.email1] = addresses[(salt >> 10) % addresses.count]
+        if author == Ledger.erpUser, let token = Token(fields[.email1]) { world.ledger.wasInERP.insert(token.number) }
+      }
+    }
+    return fields
+  }
+
+  private func perform(_ edit: ERPEdit, _ shape: RecordShape, _ salt: Int) {
+    if edit == .create {
+      let id = world.entityName()
+      let fields = shape.erp.projected(newFields(shape, Ledger.erpUser, salt))
+      world.entities.append(
+        SimEntity(
+          id: EntityID(rawValue: id), kind: shape.kind, key: id, version: world.nextSequence(), modified: world.clock, fields: fields,
+          owner: World.ownerCodes[(salt >> 4) % 3], sequence: world.sequence))
+      world.tell("ERP user creates \(id) \(fields)")
+      return
+    }
+    let candidates = world.entities.indices.filter { world.entities[$0].kind == shape.kind }
+    guard !candidates.isEmpty else { return }
+    let index = candidates[(salt >> 6) % candidates.count]
+    let field = shape.fields[salt % shape.fields.count]
+    world.tell("ERP user: \(edit) \(world.entities[index].id) \(field)")
+    switch edit {
+    case .create: break
+    case .edit, .clear:
+      world.ledger.excuse(world.entities[index].fields[field])
+      world.entities[index].fields[field] = edit == .clear ? nil : shape.erp.projected(Fields([field: token(field, Ledger.erpUser)]))[field]
+    case .delete:
+      world.ledger.excuse(world.entities[index].fields)
+      world.oracle?.userDeleted(world.entities[index])
+      world.entities.remove(at: index)
+      return
+    case .touch: break
+    case .reassign: world.entities[index].owner = World.ownerCodes[salt % World.ownerCodes.count]
+    case .deactivate: world.entities[index].isActive = false
+    case .activate: world.entities[index].isActive = true
+    }
+    world.oracle?.scopeMayHaveChanged(world.entities[index])
+    world.bump(entity: index)
+  }
+
+  private func perform(_ edit: ItemEdit, _ mailbox: Int, _ shape: RecordShape, _ salt: Int) {
+    if edit == .create || edit == .createElsewhere { return create(mailbox, shape, edit == .create, salt) }
+    let isWanted: (SimItem) -> Bool =
+      switch edit {
+      case .restore: { $0.place == .trash }
+      case .moveBack: { $0.place == .elsewhere }
+      default: { $0.place != .trash }
+      }
+    let items = world.mailboxes[mailbox].items
+    let candidates = items.indices.filter { items[$0].kind == shape.kind && isWanted(items[$0]) }
+    guard !candidates.isEmpty else { return }
+    let index = candidates[(salt >> 6) % candidates.count]
+    let field = shape.fields[salt % shape.fields.count]
+    world.tell("user of \(world.mailboxes[mailbox].address): \(edit) \(items[index].id) \(field)")
+    change(edit, index, mailbox, shape, field, salt)
+  }
+
+  private func change(_ edit: ItemEdit, _ index: Int, _ mailbox: Int, _ shape: RecordShape, _ field: Field, _ salt: Int) {
+    let item = world.mailboxes[mailbox].items[index]
+    switch edit {
+    case .create, .createElsewhere: return
+    case .edit, .clear:
+      world.ledger.excuse(item.fields[field])
+      world.mailboxes[mailbox].items[index].fields[field] = edit == .clear ? nil : token(field, mailbox)
+    case .delete:
+      world.ledger.excuse(item.fields)
+      world.oracle?.userDeleted(item, in: mailbox)
+      return world.move(item: index, in: mailbox, to: .trash)
+    case .destroy:
+      world.ledger.excuse(item.fields)
+      world.oracle?.userDeleted(item, in: mailbox)
+      world.leave(item: index, in: mailbox)
+      world.mailboxes[mailbox].items.remove(at: index)
+      return
+    case .moveAway:
+      return world.move(item: index, in: mailbox, to: item.place == .elsewhere ? world.place(mailbox, shape.kind) : .elsewhere)
+    case .moveBack, .restore: return world.move(item: index, in: mailbox, to: world.place(mailbox, shape.kind))
+    case .copy:
+      var copy = item
+      copy.id = ItemID(rawValue: world.number("e"))
+      copy.isUserCopy = true
+      copy.created = world.clock
+      copy.place = salt & 1 == 0 ? item.place : .elsewhere
+      copy.changeKey = world.nextSequence()
+      (copy.sequence, copy.arrival) = (world.sequence, world.sequence)
+      return world.mailboxes[mailbox].items.append(copy)
+    case .dropCategory: world.mailboxes[mailbox].items[index].fields[.categories] = nil
+    case .addCategory: world.mailboxes[mailbox].items[index].fields[.categories] = .set(["ERP", "Friends"])
+    case .makePrivate: world.mailboxes[mailbox].items[index].isPrivate = true
+    case .makePublic: world.mailboxes[mailbox].items[index].isPrivate = false
+    case .touch: break
+    }
+    world.bump(item: index, in: mailbox)
+  }
+
+  private func create(_ mailbox: Int, _ shape: RecordShape, _ inFolder: Bool, _ salt: Int) {
+    var fields = newFields(shape, mailbox, salt)
+    if salt >> 12 & 3 != 0 { fields[.categories] = .set(["ERP"]) }
+    let id = ItemID(rawValue: world.number("e"))
+    world.tell("user of \(world.mailboxes[mailbox].address) creates \(id) \(fields)")
+    world.mailboxes[mailbox].items.append(
+      SimItem(
+        id: id, kind: shape.kind, changeKey: world.nextSequence(), place: inFolder ? world.place(mailbox, shape.kind) : .elsewhere,
+        fields: fields, isPrivate: salt >> 14 & 7 == 0, created: world.clock, modified: world.clock, moveKey: world.number("k"),
+        sequence: world.sequence, arrival: world.sequence))
+  }
+
+  /// The mailbox moved to another server: every item has a new id, and no sync state is known.
+  private func migrate(_ mailbox: Int) {
+    world.tell("mailbox \(mailbox) is migrated")
+    world.mailboxes[mailbox].incarnation += 1
+    world.mailboxes[mailbox].departures = []
+    for index in world.mailboxes[mailbox].items.indices { world.mailboxes[mailbox].items[index].id = ItemID(rawValue: world.number("e")) }
+  }
+}

@@ -1,0 +1,250 @@
+import Model
+
+/// A record of the simulated ERP.
+struct SimEntity: Sendable {
+  let id: EntityID
+  let kind: RecordKind
+  let key: String
+  var version: Int
+  var modified: Int64
+  var fields: Fields
+  var owner: String?
+  var isActive = true
+  var operationID: OperationID?
+  /// Position in the order of changes.
+  var sequence: Int
+}
+
+/// An item of a simulated mailbox.
+struct SimItem: Sendable {
+  /// Where it lies.
+  enum Place: Int, Sendable { case own, policy, elsewhere, trash }
+
+  var id: ItemID
+  let kind: RecordKind
+  var changeKey: Int
+  var place: Place
+  var fields: Fields
+  var foreignID: EntityID?
+  var operationID: OperationID?
+  var isPrivate = false
+  var created: Int64
+  var modified: Int64
+  let moveKey: String
+  /// Position in the order of changes, and the one at which it came to its folder.
+  var sequence: Int
+  var arrival: Int
+  /// A user copied it from another.
+  var isUserCopy = false
+  /// The version that the engine read last.
+  var seenByEngine = 0
+}
+
+/// A simulated mailbox.
+struct SimMailbox: Sendable {
+  let address: String
+  var items: [SimItem] = []
+  /// What left a folder, for listings.
+  var departures: [Departure] = []
+  var incarnation = 0
+  var folders: Set<Int> = []
+
+  struct Departure: Sendable {
+    let id: ItemID
+    let kind: RecordKind
+    let place: SimItem.Place
+    let arrival: Int
+    let sequence: Int
+  }
+}
+
+/// The two servers with their users, the clock and what is due to go wrong, of one schedule.
+///
+/// `@unchecked Sendable`: a world belongs to one schedule, and all jobs of a schedule run on one thread, one after the other
+/// (`InlineExecutor`).
+final class World: @unchecked Sendable {
+  let setup: Schedule.Setup
+  var policies: [Policy]
+  var isEmployeeOn: [Bool]
+  var clock: Int64 = 1_790_000_000_000
+  var trace = TraceHash()
+  var random: SeededRandom
+  var entities: [SimEntity] = []
+  var mailboxes: [SimMailbox]
+  var sequence = 0
+  var nextNumber = 0
+  var nextToken = 0
+  var isCrashed = false
+  /// A delayed request is being carried out.
+  var isLanding = false
+  /// A listing left something out, or the engine left a record to a person: only comparing everything finds what changed about it.
+  var needsFullRound = false
+
+  /// Requests that their senders gave up on and that are carried out later.
+  var delayed: [(due: Int64, land: () -> Void)] = []
+  var interruptions: [Interruption] = []
+  var calls = 0
+  var writes = 0
+  var commits = 0
+  /// Mutating requests that were carried out since the round began.
+  var mutations = 0
+  let ledger = Ledger()
+  var oracle: Oracle?
+  /// Hears of everything, for a replay that a person reads.
+  var narrate: ((String) -> Void)?
+
+  init(setup: Schedule.Setup, seed: UInt64) {
+    self.setup = setup
+    policies = setup.policies
+    random = SeededRandom(seed: seed ^ 0x5eed)
+    isEmployeeOn = Array(repeating: true, count: setup.mailboxes)
+    mailboxes = (0..<setup.mailboxes).map { SimMailbox(address: Self.addresses[$0]) }
+  }
+
+  private static let addresses = ["a@x.test", "b@x.test", "c@x.test"]
+  /// Visible codes of the employees.
+  static let ownerCodes = ["A", "B", "C"]
+
+  func tell(_ text: @autoclosure () -> String) { if let narrate { narrate(text()) } }
+
+  func number(_ prefix: String) -> String {
+    nextNumber += 1
+    return prefix + String(nextNumber)
+  }
+
+  func nextSequence() -> Int {
+    sequence += 1
+    return sequence
+  }
+
+  func mailboxIndex(_ mailbox: Mailbox) throws(SyncError) -> Int {
+    guard let index = mailboxes.firstIndex(where: { $0.address == mailbox.address }) else {
+      throw SyncError(.mailboxNotFound, "no mailbox \(mailbox.address)")
+    }
+    return index
+  }
+
+  /// The folder that a mailbox's policy uses.
+  func place(_ mailbox: Int, _ kind: RecordKind) -> SimItem.Place { policies[mailbox].sections[kind]?.folder == nil ? .own : .policy }
+
+  /// Begins a round: what is due in its middle counts from here.
+  func beginRound() {
+    (calls, writes, commits, mutations) = (0, 0, 0, 0)
+    isCrashed = false
+  }
+
+  func endRound() { interruptions = [] }
+
+  private func interruption(_ place: Interruption.Place) -> Interruption.Fault? {
+    interruptions.first { $0.place == place }?.fault
+  }
+
+  static let crash = SyncError(.cancelled, "the simulated process has ended")
+
+  /// How a port's call reaches its server.
+  struct Call {
+    var name: String
+    var isWrite: Bool
+    var detail: String
+  }
+
+  /// Takes a call to its server and its answer back, with what the schedule has in store for it.
+  /// - Parameter apply: what the server does; true: it is to lie.
+  func call<Answer>(
+    _ call: Call, _ apply: @escaping (_ lies: Bool) throws(SyncError) -> Answer
+  ) throws(SyncError) -> Answer {
+    if isCrashed { throw Self.crash }
+    clock += 40
+    landDelayed()
+    calls += 1
+    if call.isWrite { writes += 1 }
+    trace.mix(call.name)
+    trace.mix(call.detail)
+    tell("  \(calls) \(call.name) \(call.detail)")
+    let fault = (call.isWrite ? interruption(.write(writes)) : nil) ?? interruption(.call(calls))
+    if let fault { tell("    … \(fault)") }
+    switch fault {
+    case .edit(let event, after: false): Users(world: self).perform(event)
+    case .crash(after: false):
+      isCrashed = true
+      throw Self.crash
+    case .loseRequest: throw SyncError(.timedOut, "the request was lost")
+    case .delay(let milliseconds) where call.isWrite:
+      oracle?.noteDoubt()
+      delayed.append(
+        (
+          clock + Int64(milliseconds),
+          { [self] in
+            tell("  … lands late: \(call.name) \(call.detail)"); _ = try? apply(false)
+          }
+        ))
+      clock += 100
+      throw SyncError(.timedOut, "the request takes long")
+    case .refuse(let refusal): throw Self.refusal(refusal)
+    default: break
+    }
+    let answer = try apply(fault == .lie)
+    switch fault {
+    case .twice where call.isWrite:
+      oracle?.noteDoubt()
+      isLanding = true
+      _ = try? apply(false)
+      isLanding = false
+    case .loseAnswer:
+      if call.isWrite { oracle?.noteDoubt() }
+      throw SyncError(.timedOut, "the answer was lost")
+    case .crash(after: true):
+      if call.isWrite { oracle?.noteDoubt() }
+      isCrashed = true
+      throw Self.crash
+    case .edit(let event, after: true): Users(world: self).perform(event)
+    default: break
+    }
+    return answer
+  }
+
+  private static func refusal(_ refusal: Interruption.Refusal) -> SyncError {
+    switch refusal {
+    case .throttled: SyncError(.throttled, "busy", retry: .afterBackOff(milliseconds: 5000))
+    case .transient: SyncError(.transient, "failing over")
+    case .unauthorized: SyncError(.unauthorized, "no")
+    case .cursorInvalid: SyncError(.cursorInvalid, "forgotten")
+    case .failed: SyncError(.failed, "failed")
+    }
+  }
+
+  /// Carries out what is due by now.
+  func landDelayed() {
+    while let index = delayed.indices.filter({ delayed[$0].due <= clock }).min(by: { delayed[$0].due < delayed[$1].due }) {
+      isLanding = true
+      delayed.remove(at: index).land()
+      isLanding = false
+    }
+  }
+
+  /// An edge of a transaction of the cache.
+  func commit(after: Bool) throws(SyncError) {
+    if isCrashed { throw Self.crash }
+    if !after { commits += 1 }
+    switch interruption(.commit(commits)) {
+    case .crash(let late) where late == after:
+      tell("    … crash \(after ? "after" : "before") commit \(commits)")
+      isCrashed = true
+      throw Self.crash
+    case .diskFull where !after: throw SyncError(.storage, "no space left")
+    case .edit(let event, after: let late) where late == after: Users(world: self).perform(event)
+    default: break
+    }
+  }
+
+  /// Clock, randomness and waiting of the engine.
+  var surroundings: Surroundings {
+    Surroundings(
+      now: { [self] in Timestamp(milliseconds: clock) }, random: { [self] in random.next() },
+      sleep: { [self] milliseconds in
+        if isCrashed { throw Self.crash }
+        clock += milliseconds
+        landDelayed()
+      })
+  }
+}

@@ -1,0 +1,51 @@
+import ArgumentParser
+import Foundation
+import Simulation
+import Synchronization
+
+@main
+struct Simulate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "concordfs-sim", abstract: "Runs the engine through random histories and checks that nothing is lost or doubled.")
+
+  @Option(help: "The first seed.") var seed: UInt64 = 1
+  @Option(help: "How many schedules.") var count: UInt64 = 1
+  @Option(help: "Threads.") var jobs: Int = 2
+  @Option(help: "The cache under the engine: memory or sqlite.") var cache: String = "memory"
+  @Option(help: "Only these events of the schedule, by number: 0,2,5.") var keep: String?
+  @Option(help: "Stop after so many failing schedules.") var failures: Int = 1
+  @Flag(help: "Tell everything that happens.") var narrate = false
+  @Flag(help: "Print each schedule's trace hash.") var hashes = false
+  @Flag(help: "Do not cut failing schedules to their few events.") var whole = false
+
+  mutating func run() throws {
+    guard let cache = Simulator.Cache(rawValue: cache) else { throw ValidationError("--cache is memory or sqlite") }
+    if count == 1 { return try single(cache) }
+    let campaign = Campaign(first: seed, count: count, cache: cache, failureLimit: failures, printsHashes: hashes)
+    let outcome = campaign.run(jobs: jobs)
+    print(outcome.summary)
+    for failing in outcome.failing.sorted() {
+      let schedule = Simulator.schedule(seed: failing)
+      let kept = whole ? Array(schedule.events.indices) : Shrinker(schedule: schedule, cache: cache).shrink()
+      let verdict = Simulator.run(schedule.keeping(kept), cache: cache)
+      print("seed \(failing): \(verdict.violations.first?.description ?? "passes when run alone")")
+      print("  replay: concordfs-sim --narrate --seed \(failing) --keep \(kept.map(String.init).joined(separator: ","))")
+    }
+    if !outcome.failing.isEmpty { throw ExitCode.failure }
+  }
+
+  private func single(_ cache: Simulator.Cache) throws {
+    var schedule = Simulator.schedule(seed: seed)
+    if let keep { schedule = schedule.keeping(keep.split(separator: ",").compactMap { Int($0) }) }
+    if narrate {
+      print(schedule.setupText)
+      for (index, event) in schedule.events.enumerated() { print("\(index): \(event)") }
+    }
+    var teller: (@Sendable (String) -> Void)?
+    if narrate { teller = { line in print(line) } }
+    let verdict = Simulator.run(schedule, cache: cache, narrate: teller)
+    print("seed \(seed): hash \(String(verdict.hash, radix: 16)), \(verdict.calls) calls, calm after \(verdict.roundsToCalm) rounds")
+    for violation in verdict.violations { print(violation) }
+    if !verdict.violations.isEmpty { throw ExitCode.failure }
+  }
+}
