@@ -80,6 +80,10 @@ let package = Package(
       name: "concordfs",
       dependencies: ["Daemon", "Sandbox", "SyncEngine", "Configuration", "Control", "Store", "Render", "Model", arguments],
       swiftSettings: strict),
+    // A tool for measurements and tests of the mount.
+    .executableTarget(
+      name: "concordfs-bench", dependencies: ["Mount", "Control", "Store", "Render", "Model", "SandboxSeed", arguments],
+      swiftSettings: strict),
     tests("Configuration", ["Model"]), tests("Control", ["Model"]), tests("Store", ["Model", "Render", grdb]),
     tests("TimeZones"),
     tests("Transport", ["Model"]),
