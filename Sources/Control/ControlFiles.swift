@@ -49,7 +49,7 @@ public final class ControlFiles: ControlPlane {
   }
 
   private func text(of file: ControlFile) -> String {
-    var report: StatusReport { file.employee.map(source.statusReport().restricted) ?? source.statusReport() }
+    var report: StatusReport { source.statusReport(employee: file.employee) }
     switch file.path.first {
     case "README": return ControlReadme.text
     case "status": return report.text

@@ -4,8 +4,8 @@ public import Model
 public protocol ControlSource: Sendable {
   /// Addresses of the employees that are configured.
   func employees() -> Set<String>
-  /// The state of everything.
-  func statusReport() -> StatusReport
+  /// The state of an employee; nil: of everything.
+  func statusReport(employee: String?) -> StatusReport
   /// The configuration in force as YAML, secrets hidden.
   func configurationText() -> String
   /// One YAML text a policy, by the policy's name.

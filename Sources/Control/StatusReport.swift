@@ -88,13 +88,6 @@ public struct StatusReport: Sendable, Codable, Hashable {
     self.employees = employees
   }
 
-  /// The part that concerns one employee.
-  public func restricted(to employee: String) -> StatusReport {
-    var report = self
-    report.employees = employees.filter { $0.employee == employee }
-    return report
-  }
-
   /// JSON with sorted keys; its form is documented in docs/json.md.
   public var json: String { Self.json(self) }
 

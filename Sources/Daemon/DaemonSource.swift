@@ -52,8 +52,9 @@ final class DaemonSource: ControlSource {
 
   func employees() -> Set<String> { Set(settings.employees.map(\.email)) }
 
-  func statusReport() -> StatusReport {
-    let now = state.withLock { $0 }
+  func statusReport(employee: String?) -> StatusReport {
+    var now = state.withLock { $0 }
+    if let employee { now.settings.employees.removeAll { $0.email != employee } }
     let reporting = Reporting(settings: now.settings, store: store)
     let report = try? reporting.status(
       isRunning: true, mountPoint: mountPoint, running: now.running, paused: now.paused, allPaused: now.allPaused, next: now.next)

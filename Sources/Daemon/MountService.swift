@@ -40,7 +40,7 @@ extension Service {
     let source = DaemonSource(
       settings: settings, configurationPath: configurationPath, store: store, coordinator: coordinator, log: log, mountPoint: directory,
       onChange: changed)
-    let tree = FileSystem(store: store, control: ControlFiles(source: source), options: MountOptions(options: options))
+    let tree = try FileSystem(store: store, control: ControlFiles(source: source), options: MountOptions(options: options))
     try tree.mount(at: directory)
     fileSystem.withLock { $0 = tree }
     lock.note(mountPoint: directory)

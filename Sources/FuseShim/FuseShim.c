@@ -33,7 +33,9 @@ static void op_init(void *data, struct fuse_conn_info *connection) {
   connection->want &= ~(unsigned)(FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_WRITEBACK_CACHE);
 }
 
-static void op_lookup(fuse_req_t r, fuse_ino_t parent, const char *name) { self(r)->operations.lookup(self(r)->context, wrap(r), parent, name); }
+static void op_lookup(fuse_req_t r, fuse_ino_t parent, const char *name) {
+  self(r)->operations.lookup(self(r)->context, wrap(r), parent, name, fuse_req_ctx(r)->pid);
+}
 
 static void op_forget(fuse_req_t r, fuse_ino_t ino, uint64_t count) {
   (void)count;
@@ -77,12 +79,12 @@ static void op_write(fuse_req_t r, fuse_ino_t ino, const char *bytes, size_t siz
 
 static void op_readdir(fuse_req_t r, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi) {
   (void)fi;
-  self(r)->operations.readdir(self(r)->context, wrap(r), ino, size, offset, 0);
+  self(r)->operations.readdir(self(r)->context, wrap(r), ino, size, offset, 0, fuse_req_ctx(r)->pid);
 }
 
 static void op_readdirplus(fuse_req_t r, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi) {
   (void)fi;
-  self(r)->operations.readdir(self(r)->context, wrap(r), ino, size, offset, 1);
+  self(r)->operations.readdir(self(r)->context, wrap(r), ino, size, offset, 1, fuse_req_ctx(r)->pid);
 }
 
 static void op_statfs(fuse_req_t r, fuse_ino_t ino) {
@@ -241,10 +243,12 @@ void cfs_reply_statfs(cfs_request *request, uint64_t blocks, uint64_t files) {
 }
 
 size_t cfs_add_entry(cfs_request *request, char *buffer, size_t room, const char *name, const cfs_attributes *attributes, int64_t next_offset,
-                     int plus) {
-  if (plus) {
+                     int form) {
+  if (form != CFS_NAME) {
     struct fuse_entry_param entry;
     fill_entry(&entry, attributes);
+    // Number 0: the kernel takes no notice of the attributes.
+    if (form == CFS_BARE) entry.ino = 0;
     return fuse_add_direntry_plus(unwrap(request), buffer, room, name, &entry, next_offset);
   }
   struct stat attr;
@@ -261,6 +265,8 @@ int cfs_invalidate_entry(cfs_session *session, uint64_t parent, const char *name
 }
 
 int cfs_invalidate_inode(cfs_session *session, uint64_t ino) { return fuse_lowlevel_notify_inval_inode(session->session, ino, 0, 0); }
+
+int cfs_invalidate_attributes(cfs_session *session, uint64_t ino) { return fuse_lowlevel_notify_inval_inode(session->session, ino, -1, 0); }
 
 int cfs_store(cfs_session *session, uint64_t ino, const void *bytes, size_t size) {
   struct fuse_bufvec buffer = FUSE_BUFVEC_INIT(size);

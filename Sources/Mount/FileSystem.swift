@@ -30,17 +30,22 @@ public struct MountOptions: Sendable {
 
 /// The mounted tree: answers the kernel from the store and the control plane, never from the network.
 public final class FileSystem: @unchecked Sendable {
-  // Sendable by hand: the constants are Sendable; `session` and `notifier` are written in `mount`, before any other thread knows this
-  // object, and only read afterwards.
+  // Sendable by hand: the constants are Sendable; `session`, `notifier` and `prefetcher` are written in `mount`, before any other thread
+  // knows this object, and only read afterwards.
   let store: Store
+  /// What the thread that answers reads by.
+  let view: TreeView
+  let tree: TreeCache
   let control: ControlTree
   let owners = Owners()
-  let contents: ContentWindow
-  let readAhead = ReadAhead()
+  let contents = Mutex(ContentWindow())
+  let listingPolicy = Mutex(ListingPolicy())
+  let retirement: Retirement
   let pendingWrites = Mutex<[UInt: PendingWrite]>([:])
   private let options: MountOptions
   private var session: OpaquePointer?
   private(set) var notifier: Notifier?
+  private(set) var prefetcher: Prefetcher?
   private let hasEnded = Mutex(false)
 
   /// How long the kernel may believe what it was told of records, in seconds: changes are told to it.
@@ -49,11 +54,14 @@ public final class FileSystem: @unchecked Sendable {
   static let controlTimeout = 0.0
 
   /// A file system over a store and a control plane; nothing is mounted yet.
-  public init(store: Store, control: any ControlPlane, options: MountOptions) {
+  /// - Throws: `storage` when the store cannot be opened once more for reading.
+  public init(store: Store, control: any ControlPlane, options: MountOptions) throws(SyncError) {
     self.store = store
     self.control = ControlTree(plane: control)
     self.options = options
-    contents = ContentWindow(store: store)
+    view = try store.treeView()
+    tree = TreeCache(view: view, owners: owners)
+    retirement = Retirement(store: store)
   }
 
   /// Mounts the tree. A mount that a killed daemon left behind is replaced.
@@ -61,6 +69,7 @@ public final class FileSystem: @unchecked Sendable {
   public func mount(at directory: String) throws(SyncError) {
     try Self.prepare(directory)
     try store.write { try $0.purgeRetired(nil) }
+    let readingAhead = try store.treeView()
     var operations = Self.operations
     var error = [CChar](repeating: 0, count: 512)
     let context = Unmanaged.passUnretained(self).toOpaque()
@@ -71,9 +80,13 @@ public final class FileSystem: @unchecked Sendable {
         .configuration, "\(directory) cannot be mounted: check that fuse3 is installed and the options are known", cause: text)
     }
     self.session = session
-    let notifier = Notifier(session: session, store: store)
+    let notifier = Notifier(session: session, retirement: retirement)
     self.notifier = notifier
-    store.addTreeObserver { [weak notifier] changes in notifier?.tell(changes) }
+    prefetcher = Prefetcher(session: session, view: readingAhead)
+    store.addTreeObserver { [tree, weak notifier] changes in
+      tree.drop(changes)
+      notifier?.tell(changes)
+    }
   }
 
   /// Serves the kernel until the tree is unmounted, by `unmount`, `fusermount3 -u` or umount. Blocks.
@@ -81,13 +94,16 @@ public final class FileSystem: @unchecked Sendable {
     guard let session else { return }
     _ = cfs_session_loop(session)
     hasEnded.withLock { $0 = true }
+    prefetcher?.stop()
     notifier?.stop()
+    retirement.finish()
     // Whoever still waits for a cycle gets an answer while there is a session to send it by.
     pendingWrites.withLock { pending in
       for key in pending.keys { if let request = OpaquePointer(bitPattern: key) { cfs_reply_error(request, EINTR) } }
       pending = [:]
     }
     cfs_session_destroy(session)
+    view.close()
   }
 
   /// Ends `run`, which takes the mount away. Safe to call more than once, and from any other thread.

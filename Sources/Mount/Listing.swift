@@ -1,11 +1,9 @@
 import FuseShim
 import Glibc
 import Store
+import Synchronization
 
 extension FileSystem {
-  /// Files asked of the store at once while a listing is filled.
-  private static let listingPage = 1000
-
   /// Places in a listing: `.`, `..` and `.control` come first; then directories and files by their inode numbers, so that a place
   /// means the same while other entries come and go.
   private enum Place {
@@ -15,16 +13,16 @@ extension FileSystem {
   }
 
   /// Fills one reply with the entries after a place.
-  func list(_ request: OpaquePointer, _ ino: Int64, room: Int, after place: Int64, plus: Bool) throws {
+  func list(_ request: OpaquePointer, _ ino: Int64, room: Int, after place: Int64, plus: Bool, process: Int32) throws {
     var filler = Filler(request: request, room: room, plus: plus)
-    if try fill(&filler, ino, after: place) {
+    if try fill(&filler, ino, after: place, process) {
       filler.buffer.withUnsafeBytes { cfs_reply_bytes(request, $0.baseAddress, filler.used) }
     } else {
       throw Failure(ENOTDIR)
     }
   }
 
-  private func fill(_ filler: inout Filler, _ ino: Int64, after place: Int64) throws -> Bool {
+  private func fill(_ filler: inout Filler, _ ino: Int64, after place: Int64, _ process: Int32) throws -> Bool {
     guard var own = try attributes(ino), own.mode & S_IFMT == S_IFDIR else { return false }
     if place < Place.itself, !filler.add(".", &own, Place.itself) { return true }
     if place < Place.parent {
@@ -39,13 +37,16 @@ extension FileSystem {
       }
       return true
     }
-    let directory = ino == TreeInode.root ? nil : try store.read { try $0.directory(ino) }
-    if directory?.kind != nil { return try fillRecords(&filler, ino, after: place) }
+    let folder = ino == TreeInode.root ? nil : try tree.folder(ino)
+    if let folder, folder.directory.kind != nil {
+      try fillRecords(&filler, folder, after: place, process)
+      return true
+    }
     if place < Place.control {
-      var attributes = try controlAttributes(.directory(employee: directory?.name, path: []))
+      var attributes = try controlAttributes(.directory(employee: folder?.directory.name, path: []))
       if !filler.add(Self.controlName, &attributes, Place.control) { return true }
     }
-    let entries = try store.read { reader in
+    let entries = try view.read { reader in
       try reader.directories(in: ino).filter { $0.ino > place }.map { ($0.name, try attributes(of: $0, reader)) }
     }
     for (name, attributes) in entries {
@@ -55,19 +56,20 @@ extension FileSystem {
     return true
   }
 
-  private func fillRecords(_ filler: inout Filler, _ ino: Int64, after place: Int64) throws -> Bool {
+  private func fillRecords(_ filler: inout Filler, _ folder: TreeCache.Folder, after place: Int64, _ process: Int32) throws {
+    let ino = folder.directory.ino
+    var bare = listingPolicy.withLock { $0.bareEntries(process, folder: ino, isStart: place <= Place.control) }
     var last = max(place, 0)
-    let owner = try store.read { reader in
-      owners.ids(of: try reader.directory(ino).flatMap { try reader.directory($0.parent) }?.unixUser)
-    }
     while true {
-      let page = try store.read { try $0.nodes(in: ino, after: last, limit: Self.listingPage) }
-      for node in page {
-        var attributes = attributes(of: node, owner)
-        last = TreeInode.endOfPlace(node.ino)
-        if !filler.add(node.name, &attributes, last) { return true }
+      let page = try tree.entries(of: ino, after: last)
+      if page.isEmpty { return }
+      for entry in page {
+        var attributes = attributes(of: entry, folder.owner)
+        let next = TreeInode.endOfPlace(entry.ino)
+        guard filler.add(entry.name, &attributes, next, isBare: bare > 0) else { return }
+        last = next
+        bare -= 1
       }
-      if page.count < Self.listingPage { return true }
     }
   }
 
@@ -76,9 +78,9 @@ extension FileSystem {
       guard case .directory(let employee, let path)? = control.node(ino) else { return TreeInode.root }
       if !path.isEmpty { return control.number(of: .directory(employee: employee, path: Array(path.dropLast()))) }
       guard let employee else { return TreeInode.root }
-      return try store.read { try $0.directory(name: employee, in: TreeInode.root)?.ino } ?? TreeInode.root
+      return try view.read { try $0.directory(name: employee, in: TreeInode.root)?.ino } ?? TreeInode.root
     }
-    return try store.read { try $0.directory(ino)?.parent } ?? TreeInode.root
+    return try tree.folder(ino)?.directory.parent ?? TreeInode.root
   }
 
   /// One reply's buffer.
@@ -95,13 +97,13 @@ extension FileSystem {
     }
 
     /// Adds an entry; false when it does not fit.
-    mutating func add(_ name: String, _ attributes: inout cfs_attributes, _ place: Int64) -> Bool {
+    mutating func add(_ name: String, _ attributes: inout cfs_attributes, _ place: Int64, isBare: Bool = false) -> Bool {
       let room = buffer.count - used
       let start = used
-      let plus = plus
+      let form = Int32(plus ? (isBare ? CFS_BARE : CFS_ATTRIBUTES) : CFS_NAME)
       let request = request
       let size = buffer.withUnsafeMutableBufferPointer { pointer in
-        pointer.baseAddress.map { cfs_add_entry(request, $0 + start, room, name, &attributes, place, plus ? 1 : 0) } ?? room + 1
+        pointer.baseAddress.map { cfs_add_entry(request, $0 + start, room, name, &attributes, place, form) } ?? room + 1
       }
       guard size <= room else { return false }
       used += size

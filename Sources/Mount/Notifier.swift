@@ -5,29 +5,42 @@ import Synchronization
 
 /// Tells the kernel what changed, on a thread of its own: a notification from inside a request could wait for that very request.
 final class Notifier: @unchecked Sendable {
-  // Sendable by hand: `jobs` is only touched under `condition`, `session` is set before the thread starts and is a C object that
-  // libfuse allows to be notified from any thread.
-  private enum Job {
-    case changes([TreeChange])
-    case forgotten(Int64)
-    case directories([Int64])
-    case prefetch(after: Int64, count: Int)
-    case stop
+  // Sendable by hand: `news` and `isStopped` are only touched under `condition`, `session` is a C object that libfuse allows to be
+  // notified from any thread, and it outlives this object's thread.
+
+  /// What the kernel has to be told. A name that changed twice is told once.
+  private struct News {
+    struct Entry: Hashable {
+      var parent: Int64
+      var name: String
+    }
+    var entries: Set<Entry> = []
+    var removed: Set<Int64> = []
+    var directories: Set<Int64> = []
+
+    var isEmpty: Bool { entries.isEmpty && removed.isEmpty && directories.isEmpty }
+
+    mutating func add(_ change: TreeChange) {
+      switch change {
+      case .entry(let parent, let name): entries.insert(Entry(parent: parent, name: name))
+      case .removed(let parent, let name, let ino):
+        entries.insert(Entry(parent: parent, name: name))
+        removed.insert(ino)
+      case .directory(let ino): directories.insert(ino)
+      }
+    }
   }
 
   private let condition = NSCondition()
-  private var jobs: [Job] = []
+  private var news = News()
+  private var isStopped = false
   private let session: OpaquePointer
-  private let store: Store
-  private let retired = Mutex<Set<Int64>>([])
+  private let retirement: Retirement
   private let ended = DispatchSemaphore(value: 0)
 
-  /// Files above this size are left to READ.
-  private static let largestPushed = 64 << 10
-
-  init(session: OpaquePointer, store: Store) {
+  init(session: OpaquePointer, retirement: Retirement) {
     self.session = session
-    self.store = store
+    self.retirement = retirement
     let thread = Thread { [self] in
       run()
       ended.signal()
@@ -36,81 +49,107 @@ final class Notifier: @unchecked Sendable {
     thread.start()
   }
 
-  func tell(_ changes: [TreeChange]) { add(.changes(changes)) }
+  func tell(_ changes: [TreeChange]) {
+    condition.lock()
+    for change in changes { news.add(change) }
+    condition.signal()
+    condition.unlock()
+  }
 
-  /// Listings and times of directories changed.
-  func refresh(_ directories: [Int64]) { add(.directories(directories)) }
-
-  /// Reads run through a directory: the next files go into the page cache before they are asked for.
-  func prefetch(after ino: Int64, count: Int) { add(.prefetch(after: ino, count: count)) }
-
-  /// The kernel forgot an inode; if its file was replaced, its content can go.
-  func forgotten(_ ino: Int64) {
-    if retired.withLock({ $0.contains(ino) }) { add(.forgotten(ino)) }
+  /// Listings, contents and times changed.
+  func refresh(_ inodes: [Int64]) {
+    condition.lock()
+    news.directories.formUnion(inodes)
+    condition.signal()
+    condition.unlock()
   }
 
   func stop() {
-    add(.stop)
-    ended.wait()
-  }
-
-  private func add(_ job: Job) {
     condition.lock()
-    jobs.append(job)
+    isStopped = true
     condition.signal()
     condition.unlock()
+    ended.wait()
   }
 
   private func run() {
     while true {
       condition.lock()
-      while jobs.isEmpty { condition.wait() }
-      let batch = jobs
-      jobs = []
+      while news.isEmpty && !isStopped { condition.wait() }
+      if isStopped { return condition.unlock() }
+      let batch = news
+      news = News()
       condition.unlock()
-      var purge: [Int64] = []
-      for job in batch {
-        switch job {
-        case .changes(let changes): purge += carryOut(changes)
-        case .forgotten(let ino): purge.append(ino)
-        case .directories(let inodes): for ino in inodes { _ = cfs_invalidate_inode(session, UInt64(bitPattern: ino)) }
-        case .prefetch(let ino, let count): push(after: ino, count)
-        case .stop: return
-        }
-      }
-      if !purge.isEmpty { discard(purge) }
+      carryOut(batch)
     }
   }
 
-  /// Returns the inodes of replaced files that the kernel does not know.
-  private func carryOut(_ changes: [TreeChange]) -> [Int64] {
+  /// Names first: telling of one waits until the kernel has taken in the answers that are on their way for its directory, so that an
+  /// answer from before the commit cannot come after the news.
+  private func carryOut(_ batch: News) {
+    for entry in batch.entries { _ = cfs_invalidate_entry(session, UInt64(bitPattern: entry.parent), entry.name) }
     var unknown: [Int64] = []
-    for change in Set(changes) {
-      switch change {
-      case .entry(let parent, let name): _ = cfs_invalidate_entry(session, UInt64(bitPattern: parent), name)
-      case .directory(let ino): _ = cfs_invalidate_inode(session, UInt64(bitPattern: ino))
-      case .removed(let parent, let name, let ino):
-        retired.withLock { _ = $0.insert(ino) }
-        // An open file pins its name: where the kernel does not know the name, nobody has the file open.
-        if cfs_invalidate_entry(session, UInt64(bitPattern: parent), name) == -ENOENT { unknown.append(ino) }
-      }
+    for ino in batch.removed {
+      retirement.expect(ino)
+      // Whoever has the file open, under this name or one of before, has its inode in the kernel's memory.
+      if cfs_invalidate_attributes(session, UInt64(bitPattern: ino)) == -ENOENT { unknown.append(ino) }
     }
-    return unknown
+    for ino in batch.directories { _ = cfs_invalidate_inode(session, UInt64(bitPattern: ino)) }
+    retirement.discard(unknown)
+  }
+}
+
+/// Replaced and removed files: their contents are kept until the kernel has forgotten them.
+final class Retirement: Sendable {
+  private struct State {
+    var expected: Set<Int64> = []
+    var discarded: [Int64] = []
+    var isScheduled = false
   }
 
-  private func discard(_ inodes: [Int64]) {
-    retired.withLock { $0.subtract(inodes) }
-    // A content that stays costs only space; the next start clears it.
-    try? store.write { try $0.purgeRetired(inodes) }
+  private let store: Store
+  private let state = Mutex(State())
+  private let queue = DispatchQueue(label: "retirement", qos: .utility)
+
+  /// Contents are discarded in batches: every one is a transaction that a cycle waits for.
+  private static let pause = DispatchTimeInterval.milliseconds(500)
+  /// Files of one transaction.
+  private static let batch = 5000
+
+  init(store: Store) { self.store = store }
+
+  /// The file is replaced or removed; the kernel may know it.
+  func expect(_ ino: Int64) { state.withLock { _ = $0.expected.insert(ino) } }
+
+  /// The kernel forgot an inode; if its file was replaced, its content can go.
+  func forgotten(_ ino: Int64) {
+    if state.withLock({ $0.expected.contains(ino) }) { discard([ino]) }
   }
 
-  private func push(after ino: Int64, _ count: Int) {
-    guard let files = try? store.read({ try $0.contents(after: ino, limit: count, largest: Self.largestPushed) }) else { return }
-    // The last one is left out: its READ tells where the reader is.
-    for file in files.dropLast() where !file.bytes.isEmpty && file.bytes.count <= Self.largestPushed {
-      _ = file.bytes.withUnsafeBytes { buffer in
-        buffer.baseAddress.map { cfs_store(session, UInt64(bitPattern: file.ino), $0, buffer.count) } ?? 0
-      }
+  /// The kernel does not know these.
+  func discard(_ inodes: [Int64]) {
+    guard !inodes.isEmpty else { return }
+    let mustSchedule = state.withLock { state in
+      state.expected.subtract(inodes)
+      state.discarded += inodes
+      defer { state.isScheduled = true }
+      return !state.isScheduled
+    }
+    if mustSchedule { queue.asyncAfter(deadline: .now() + Self.pause) { [self] in work() } }
+  }
+
+  private func work() {
+    let inodes = state.withLock { state in
+      state.isScheduled = false
+      defer { state.discarded = [] }
+      return state.discarded
+    }
+    for start in stride(from: 0, to: inodes.count, by: Self.batch) {
+      // A content that stays costs only space; the next start clears it.
+      try? store.write { try $0.purgeRetired(Array(inodes[start..<min(start + Self.batch, inodes.count)])) }
     }
   }
+
+  /// Waits until nothing is being discarded.
+  func finish() { queue.sync {} }
 }

@@ -8,10 +8,10 @@ import Synchronization
 extension FileSystem {
   /// The callbacks that libfuse's thread enters by. Each gets back to the object and leaves errors to `answer`.
   static let operations = cfs_operations(
-    lookup: { context, request, parent, name in
-      FileSystem.from(context).answer(request) { try $0.lookup(request, Int64(bitPattern: parent), String(cString: name)) }
+    lookup: { context, request, parent, name, process in
+      FileSystem.from(context).answer(request) { try $0.lookup(request, Int64(bitPattern: parent), String(cString: name), process) }
     },
-    forget: { context, ino in FileSystem.from(context).notifier?.forgotten(Int64(bitPattern: ino)) },
+    forget: { context, ino in FileSystem.from(context).retirement.forgotten(Int64(bitPattern: ino)) },
     getattr: { context, request, ino in FileSystem.from(context).answer(request) { try $0.getattr(request, Int64(bitPattern: ino)) } },
     setattr: { context, request, ino, onlySize in
       FileSystem.from(context).answer(request) { try $0.setattr(request, Int64(bitPattern: ino), onlySize: onlySize != 0) }
@@ -24,8 +24,10 @@ extension FileSystem {
         try $0.write(request, Int64(bitPattern: ino), Array(UnsafeBufferPointer(start: bytes, count: size)), user: user)
       }
     },
-    readdir: { context, request, ino, size, offset, plus in
-      FileSystem.from(context).answer(request) { try $0.list(request, Int64(bitPattern: ino), room: size, after: offset, plus: plus != 0) }
+    readdir: { context, request, ino, size, offset, plus, process in
+      FileSystem.from(context).answer(request) {
+        try $0.list(request, Int64(bitPattern: ino), room: size, after: offset, plus: plus != 0, process: process)
+      }
     },
     statfs: { context, request in FileSystem.from(context).answer(request) { try $0.statfs(request) } },
     getxattr: { context, request, ino, name, size in
@@ -57,27 +59,25 @@ extension FileSystem {
 
   // MARK: Names and attributes
 
-  private func lookup(_ request: OpaquePointer, _ parent: Int64, _ name: String) throws {
-    guard var attributes = try child(name, of: parent) else { throw Failure(ENOENT) }
+  private func lookup(_ request: OpaquePointer, _ parent: Int64, _ name: String, _ process: Int32) throws {
+    guard var attributes = try child(name, of: parent, process) else { throw Failure(ENOENT) }
     cfs_reply_entry(request, &attributes)
   }
 
-  private func child(_ name: String, of parent: Int64) throws -> cfs_attributes? {
+  private func child(_ name: String, of parent: Int64, _ process: Int32) throws -> cfs_attributes? {
     if ControlTree.isControl(parent) {
       guard case .directory(let employee, let path)? = control.node(parent) else { return nil }
       return try control.entries(employee: employee, path: path).first { $0.name == name }.map { try controlAttributes($0.node) }
     }
-    if name == Self.controlName {
-      if parent == TreeInode.root { return try controlAttributes(.directory(employee: nil, path: [])) }
-      guard let directory = try store.read({ try $0.directory(parent) }), directory.kind == nil else { return nil }
-      return try controlAttributes(.directory(employee: directory.name, path: []))
+    let folder = parent == TreeInode.root ? nil : try tree.folder(parent)
+    if parent != TreeInode.root && folder == nil { return nil }
+    if let folder, folder.directory.kind != nil {
+      let drop = listingPolicy.withLock { $0.lookup(process, folder: parent) }
+      if !drop.isEmpty { notifier?.refresh(drop) }
+      return try view.read { try $0.entry(name: name, in: parent) }.map { attributes(of: $0, folder.owner) }
     }
-    return try store.read { reader in
-      if parent == TreeInode.root { return try reader.directory(name: name, in: parent).map { try attributes(of: $0, reader) } }
-      guard let directory = try reader.directory(parent) else { return nil }
-      if directory.kind == nil { return try reader.directory(name: name, in: parent).map { try attributes(of: $0, reader) } }
-      return try reader.node(name: name, in: parent).map { attributes(of: $0, try owner(of: directory, reader)) }
-    }
+    if name == Self.controlName { return try controlAttributes(.directory(employee: folder?.directory.name, path: [])) }
+    return try view.read { reader in try reader.directory(name: name, in: parent).map { try attributes(of: $0, reader) } }
   }
 
   static let controlName = ".control"
@@ -89,7 +89,7 @@ extension FileSystem {
 
   func attributes(_ ino: Int64) throws -> cfs_attributes? {
     if ControlTree.isControl(ino) { return try control.node(ino).map(controlAttributes) }
-    return try store.read { reader in
+    return try view.read { reader in
       if ino == TreeInode.root {
         let employees = try reader.directories(in: ino)
         return cfs_attributes(
@@ -97,8 +97,14 @@ extension FileSystem {
           modified: employees.map(\.modified).max() ?? Timestamp(milliseconds: 0), timeout: Self.recordTimeout)
       }
       if let directory = try reader.directory(ino) { return try attributes(of: directory, reader) }
-      guard let node = try reader.node(ino) ?? reader.retiredNode(ino), let parent = try reader.directory(node.parent) else { return nil }
-      return attributes(of: node, try owner(of: parent, reader))
+      if let node = try reader.node(ino) {
+        guard let folder = try tree.folder(node.parent) else { return nil }
+        return attributes(of: TreeEntry(ino: ino, name: node.name, size: node.size, modified: node.modified), folder.owner)
+      }
+      guard let node = try reader.retiredNode(ino) else { return nil }
+      // Its folder may be gone too.
+      let owner = try tree.folder(node.parent)?.owner ?? owners.mountOwner
+      return attributes(of: TreeEntry(ino: ino, name: "", size: node.size, modified: node.modified), owner, links: 0)
     }
   }
 
@@ -115,9 +121,9 @@ extension FileSystem {
       owner: try owner(of: directory, reader), size: 0, modified: modified, timeout: Self.recordTimeout)
   }
 
-  func attributes(of node: TreeNode, _ owner: (user: UInt32, group: UInt32)) -> cfs_attributes {
+  func attributes(of entry: TreeEntry, _ owner: (user: UInt32, group: UInt32), links: UInt32 = 1) -> cfs_attributes {
     cfs_attributes(
-      ino: node.ino, mode: Modes.record, links: node.name.isEmpty ? 0 : 1, owner: owner, size: node.size, modified: node.modified,
+      ino: entry.ino, mode: Modes.record, links: links, owner: owner, size: entry.size, modified: entry.modified,
       timeout: Self.recordTimeout)
   }
 
@@ -139,7 +145,7 @@ extension FileSystem {
 
   private func controlOwner(_ employee: String?) throws -> (user: UInt32, group: UInt32) {
     guard let employee else { return owners.mountOwner }
-    return try store.read { owners.ids(of: try $0.directory(name: employee, in: TreeInode.root)?.unixUser) }
+    return try view.read { owners.ids(of: try $0.directory(name: employee, in: TreeInode.root)?.unixUser) }
   }
 
   /// `echo x > FILE` first cuts the file to size 0: a control file takes no notice. Times (touch) are taken no notice of either.
@@ -156,15 +162,15 @@ extension FileSystem {
     if case .file(let file)? = control.node(ino) {
       bytes = control.contents(file, ino: ino).bytes
     } else {
-      guard let content = try contents.content(ino) else { throw Failure(ENOENT) }
+      let content = try contents.withLock { try $0.content(ino, from: view) }
+      guard let content else { throw Failure(ENOENT) }
       bytes = content
-      let count = readAhead.advice(onRead: ino)
-      if count > 0 { notifier?.prefetch(after: ino, count: count) }
+      if offset == 0 { prefetcher?.noteRead(ino) }
     }
     let start = min(max(Int(offset), 0), bytes.count)
     let end = min(start + size, bytes.count)
     bytes.withUnsafeBytes { buffer in cfs_reply_bytes(request, buffer.baseAddress.map { $0 + start }, end - start) }
-    contents.wasRead(ino, count: end - start)
+    contents.withLock { $0.wasRead(ino, count: end - start) }
   }
 
   private func write(_ request: OpaquePointer, _ ino: Int64, _ bytes: [UInt8], user: UInt32) throws {
@@ -192,7 +198,7 @@ extension FileSystem {
   }
 
   private func statfs(_ request: OpaquePointer) throws {
-    let totals = try store.read { try $0.treeTotals() }
+    let totals = try view.read { try $0.treeTotals() }
     cfs_reply_statfs(request, UInt64((totals.bytes + 511) / 512), UInt64(totals.files))
   }
 
@@ -201,14 +207,16 @@ extension FileSystem {
   private static let attributePrefix = "user.concordfs."
 
   private func getxattr(_ request: OpaquePointer, _ ino: Int64, _ name: String, room: Int) throws {
+    // No access lists, labels or capabilities here: `ls -l` asks once a file system where it hears so, else twice a file.
+    guard name.hasPrefix("user.") else { throw Failure(EOPNOTSUPP) }
     guard TreeInode.isRecord(ino), name.hasPrefix(Self.attributePrefix) else { throw Failure(ENODATA) }
-    let all = try store.read { try $0.attributes(ino) }
+    let all = try view.read { try $0.attributes(ino) }
     guard let value = all[String(name.dropFirst(Self.attributePrefix.count))] else { throw Failure(ENODATA) }
     try reply(request, Array(value.utf8), room: room)
   }
 
   private func listxattr(_ request: OpaquePointer, _ ino: Int64, room: Int) throws {
-    let names = TreeInode.isRecord(ino) ? try store.read { try $0.attributes(ino) }.keys.sorted() : []
+    let names = TreeInode.isRecord(ino) ? try view.read { try $0.attributes(ino) }.keys.sorted() : []
     try reply(request, names.flatMap { Array((Self.attributePrefix + $0).utf8) + [0] }, room: room)
   }
 

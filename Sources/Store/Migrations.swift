@@ -6,6 +6,7 @@ enum Migrations {
     var migrator = DatabaseMigrator()
     migrator.registerMigration("1 observations, links, intents") { db in try db.execute(sql: first) }
     registerTreeMigrations(&migrator)
+    registerLinkTotals(&migrator)
     return migrator
   }
 

@@ -6,7 +6,7 @@ import Synchronization
 /// The SQLite cache: everything that the engine knows, and the files of the mount. Losing it loses nothing but time.
 public final class Store: Sendable {
   let pool: any DatabaseWriter
-  private let path: String
+  let path: String
   private let observers = Mutex<[@Sendable ([TreeChange]) -> Void]>([])
 
   /// How long a writer waits for another process before it gives up, in seconds.
@@ -56,7 +56,7 @@ public final class Store: Sendable {
     }
   }
 
-  private static func configuration() -> GRDB.Configuration {
+  static func configuration() -> GRDB.Configuration {
     var configuration = GRDB.Configuration()
     configuration.busyMode = .timeout(busySeconds)
     configuration.label = "store"
@@ -128,7 +128,7 @@ public final class Store: Sendable {
   public func close() { try? pool.close() }
 
   /// An error of the cache, with what to do about it.
-  private static func described(_ error: any Error, _ path: String) -> SyncError {
+  static func described(_ error: any Error, _ path: String) -> SyncError {
     if let error = error as? SyncError { return error }
     guard let error = error as? DatabaseError else { return SyncError(.storage, "the cache \(path) failed: \(error)") }
     let cause = error.message

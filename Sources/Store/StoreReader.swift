@@ -166,7 +166,7 @@ public struct StoreReader {
 
   /// How many pairs of a mailbox are synchronized.
   public func linkCount(kind: RecordKind, mailbox: Mailbox) throws -> Int {
-    try db.row("SELECT count(*) FROM link WHERE mailbox = ? AND kind = ? AND state = 0", [mailbox.address, kind.rawValue]) { $0[0] } ?? 0
+    try db.row("SELECT linked FROM link_total WHERE mailbox = ? AND kind = ?", [mailbox.address, kind.rawValue]) { $0[0] } ?? 0
   }
 
   /// Linked pairs whose item is where it belongs: known neighbours of records that may be gone.

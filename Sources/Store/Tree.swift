@@ -64,3 +64,23 @@ public struct TreeNode: Sendable, Hashable {
   /// Time of the last change.
   public var modified: Timestamp
 }
+
+/// A file as a listing shows it.
+public struct TreeEntry: Sendable, Hashable {
+  /// Its inode number.
+  public var ino: Int64
+  /// Its name.
+  public var name: String
+  /// Exact size in bytes.
+  public var size: Int64
+  /// Time of the last change.
+  public var modified: Timestamp
+
+  /// Creates the value from its parts.
+  public init(ino: Int64, name: String, size: Int64, modified: Timestamp) {
+    self.ino = ino
+    self.name = name
+    self.size = size
+    self.modified = modified
+  }
+}

@@ -18,6 +18,16 @@ public enum TreeInode {
   /// The last number that a record at the same place of its directory can have: where a listing goes on.
   public static func endOfPlace(_ ino: Int64) -> Int64 { ino | (1 << contentBits - 1) }
 
+  /// The last number that a file of the same directory can have.
+  public static func lastNeighbour(of ino: Int64) -> Int64 { ino | (1 << (recordBits + contentBits) - 1) }
+
+  /// The numbers that a directory's files can have: the first bits of its own number are theirs.
+  static func records(of directory: Int64) -> ClosedRange<Int64> {
+    let mark = (directory & (1 << 40 - 1)) >> (40 - directoryBits)
+    let first = 1 << 62 | mark << (recordBits + contentBits)
+    return first...lastNeighbour(of: first)
+  }
+
   static func directory(path: String) -> Int64 { 1 << 60 | cut(hash(path.utf8), 40) }
 
   /// First and last number of a record's place.

@@ -43,9 +43,28 @@ extension StoreReader {
     try db.row(Self.nodeColumns + "WHERE parent = ? AND uid = ?", [parent, uid], node)
   }
 
+  /// The same with what an answer to a name needs.
+  public func entry(name: String, in parent: Int64) throws -> TreeEntry? {
+    try db.row("SELECT ino, name, size, modified FROM node WHERE parent = ? AND name = ?", [parent, name], entry)
+  }
+
+  private func entry(_ row: Row) throws -> TreeEntry { TreeEntry(ino: row[0], name: row[1], size: row[2], modified: row.time(3)) }
+
   /// Files of a directory whose numbers come after one, in the order of their numbers: the order of listings.
   public func nodes(in parent: Int64, after ino: Int64, limit: Int) throws -> [TreeNode] {
-    try db.rows(Self.nodeColumns + "WHERE parent = ? AND ino > ? ORDER BY ino LIMIT ?", [parent, ino, limit], node)
+    let range = TreeInode.records(of: parent)
+    // By number, not by an index over directories: the files of a directory lie together, and few others among them.
+    return try db.rows(
+      Self.nodeColumns + "WHERE ino > ? AND ino <= ? AND +parent = ? ORDER BY ino LIMIT ?",
+      [max(ino, range.lowerBound - 1), range.upperBound, parent, limit], node)
+  }
+
+  /// The same with what a listing needs of each.
+  public func entries(in parent: Int64, after ino: Int64, limit: Int) throws -> [TreeEntry] {
+    let range = TreeInode.records(of: parent)
+    return try db.rows(
+      "SELECT ino, name, size, modified FROM node WHERE ino > ? AND ino <= ? AND +parent = ? ORDER BY ino LIMIT ?",
+      [max(ino, range.lowerBound - 1), range.upperBound, parent, limit], entry)
   }
 
   /// A replaced or removed file that is still served to those who have it open: without a name.
@@ -58,14 +77,19 @@ extension StoreReader {
 
   /// A file's content; also of a replaced one that is still in use.
   public func content(_ ino: Int64) throws -> [UInt8]? {
-    try db.row("SELECT bytes FROM content WHERE ino = ?", [ino]) { row in [UInt8](row[0] as Data) }
+    try db.row("SELECT bytes FROM content WHERE ino = ?", [ino]) { row in
+      try row.withUnsafeData(atIndex: 0) { $0.map { [UInt8]($0) } ?? [] }
+    }
   }
 
-  /// Contents of neighbours: files that come after one in inode order.
+  /// Contents of neighbours: files of the same directory that come after one in inode order.
   /// - Parameter largest: larger files, in bytes, are passed over unread.
   public func contents(after ino: Int64, limit: Int, largest: Int = .max) throws -> [(ino: Int64, bytes: [UInt8])] {
-    try db.rows("SELECT ino, bytes FROM content WHERE ino > ? AND length(bytes) <= ? ORDER BY ino LIMIT ?", [ino, largest, limit]) { row in
-      (ino: row[0], bytes: [UInt8](row[1] as Data))
+    try db.rows(
+      "SELECT ino, bytes FROM content WHERE ino > ? AND ino <= ? AND length(bytes) <= ? ORDER BY ino LIMIT ?",
+      [ino, TreeInode.lastNeighbour(of: ino), largest, limit]
+    ) { row in
+      (ino: row[0], bytes: try row.withUnsafeData(atIndex: 1) { $0.map { [UInt8]($0) } ?? [] })
     }
   }
 

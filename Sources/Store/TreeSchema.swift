@@ -26,4 +26,6 @@ func registerTreeMigrations(_ migrator: inout DatabaseMigrator) {
           UPDATE total SET files = files - 1, bytes = bytes - old.size; END;
         """)
   }
+  // Listings go by the inode numbers themselves.
+  migrator.registerMigration("2 listings by inode") { db in try db.execute(sql: "DROP INDEX node_place") }
 }

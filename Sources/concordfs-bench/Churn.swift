@@ -26,7 +26,7 @@ struct Churn: ParsableCommand {
     let corpus = ChurnRecords(changing: records, still: still, folders: folders)
     try corpus.fill(target)
     let ledger = try Ledger(path: ledger, records: records)
-    let tree = FileSystem(store: target, control: NoControl(), options: MountOptions(options: []))
+    let tree = try FileSystem(store: target, control: NoControl(), options: MountOptions(options: []))
     try tree.mount(at: mount)
     let served = DispatchSemaphore(value: 0)
     let thread = Thread {

@@ -56,13 +56,19 @@ struct Corpus {
     let company = word(Int.random(in: 0..<5000, using: &random)) + " Works"
     var fields = Fields([
       .givenName: .text(given[number % given.count]), .familyName: .text(family), .company: .text(company),
-      .jobTitle: .text("Head of " + word(Int.random(in: 0..<300, using: &random))), .email1: .text("\(family.lowercased()).\(number)@\(word(number % 900).lowercased()).test"),
-      .phoneBusiness: .text("+49 30 \(1_000_000 + Int.random(in: 0..<8_999_999, using: &random))"), .phoneMobile: .text("+49 170 \(1_000_000 + Int.random(in: 0..<8_999_999, using: &random))"),
-      .street: .text("\(word(Int.random(in: 0..<900, using: &random))) Street \(Int.random(in: 0..<200, using: &random))"), .city: .text(word(Int.random(in: 0..<400, using: &random))),
-      .postalCode: .text(String(10000 + Int.random(in: 0..<89999, using: &random))), .country: .text("DE"), .webPage: .text("https://www.\(word(number % 900).lowercased()).test/"),
+      .jobTitle: .text("Head of " + word(Int.random(in: 0..<300, using: &random))),
+      .email1: .text("\(family.lowercased()).\(number)@\(word(number % 900).lowercased()).test"),
+      .phoneBusiness: .text("+49 30 \(1_000_000 + Int.random(in: 0..<8_999_999, using: &random))"),
+      .phoneMobile: .text("+49 170 \(1_000_000 + Int.random(in: 0..<8_999_999, using: &random))"),
+      .street: .text("\(word(Int.random(in: 0..<900, using: &random))) Street \(Int.random(in: 0..<200, using: &random))"),
+      .city: .text(word(Int.random(in: 0..<400, using: &random))),
+      .postalCode: .text(String(10000 + Int.random(in: 0..<89999, using: &random))), .country: .text("DE"),
+      .webPage: .text("https://www.\(word(number % 900).lowercased()).test/"),
       .categories: .set(["ERP"]),
     ])
-    fields[.notes] = .text((0..<50 + Int.random(in: 0..<40, using: &random)).map { _ in word(Int.random(in: 0..<8000, using: &random)).lowercased() }.joined(separator: " "))
+    fields[.notes] = .text(
+      (0..<50 + Int.random(in: 0..<40, using: &random)).map { _ in word(Int.random(in: 0..<8000, using: &random)).lowercased() }.joined(
+        separator: " "))
     return fields
   }
 
@@ -71,16 +77,20 @@ struct Corpus {
     let fields = fields(number)
     let (uid, modified) = (uid(number), Timestamp(seconds: 1_700_000_000 + Int64(number % 10_000_000)))
     return TreeFile(
-      uid: uid, wishedName: FileName.make(for: .contacts, fields: fields), bytes: VCard.render(uid: uid, fields: fields, revision: modified),
+      uid: uid, wishedName: FileName.make(for: .contacts, fields: fields),
+      bytes: VCard.render(uid: uid, fields: fields, revision: modified),
       modified: modified,
-      attributes: ["erp_id": uid, "exchange_id": "AAMk\(number)", "change_key": "CQAAAB\(number)", "synced_at": modified.iso8601, "origin": "erp"])
+      attributes: [
+        "erp_id": uid, "exchange_id": "AAMk\(number)", "change_key": "CQAAAB\(number)", "synced_at": modified.iso8601, "origin": "erp",
+      ])
   }
 
   /// The pairing behind the file: what `status` counts.
   static func link(_ number: Int, mailbox: Mailbox) -> Link {
     let uid = uid(number)
     return Link(
-      id: 0, mailbox: mailbox, kind: .contacts, entityID: EntityID(rawValue: uid), itemID: ItemID(rawValue: "AAMk\(number)"), baseEntity: nil,
+      id: 0, mailbox: mailbox, kind: .contacts, entityID: EntityID(rawValue: uid), itemID: ItemID(rawValue: "AAMk\(number)"),
+      baseEntity: nil,
       baseItem: nil, state: .linked, origin: .erp, uid: uid, operationID: nil, moveKey: nil, syncedAt: nil)
   }
 }

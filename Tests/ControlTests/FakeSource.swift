@@ -42,7 +42,11 @@ final class FakeSource: ControlSource {
 
   func employees() -> Set<String> { ["alice@example.test", "bob@example.test"] }
 
-  func statusReport() -> StatusReport { Reports.report }
+  func statusReport(employee: String?) -> StatusReport {
+    var report = Reports.report
+    if let employee { report.employees.removeAll { $0.employee != employee } }
+    return report
+  }
 
   func configurationText() -> String { "store: \"/x\"\n" }
 

@@ -47,11 +47,6 @@ import Testing
     #expect(json == Reports.report.json)
   }
 
-  @Test func `a report can be restricted to an employee`() {
-    #expect(Reports.report.restricted(to: "bob@example.test").employees.map(\.employee) == ["bob@example.test"])
-    #expect(Reports.report.restricted(to: "carol@example.test").employees.isEmpty)
-  }
-
   @Test func `metrics are Prometheus text: each family announced before its samples, labels escaped`() throws {
     var report = Reports.report
     report.employees[1].employee = "b\"o\\b\n@x"

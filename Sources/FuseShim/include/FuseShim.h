@@ -25,14 +25,16 @@ typedef struct cfs_request cfs_request;
 
 /// The file system's answers. `context` is what cfs_session_new was given.
 typedef struct {
-  void (*_Nullable lookup)(void *_Nullable context, cfs_request *_Nonnull request, uint64_t parent, const char *_Nonnull name);
+  void (*_Nullable lookup)(void *_Nullable context, cfs_request *_Nonnull request, uint64_t parent, const char *_Nonnull name,
+                           int32_t process);
   void (*_Nullable forget)(void *_Nullable context, uint64_t ino);
   void (*_Nullable getattr)(void *_Nullable context, cfs_request *_Nonnull request, uint64_t ino);
   void (*_Nullable setattr)(void *_Nullable context, cfs_request *_Nonnull request, uint64_t ino, int only_size);
   void (*_Nullable read)(void *_Nullable context, cfs_request *_Nonnull request, uint64_t ino, size_t size, int64_t offset);
   void (*_Nullable write)(void *_Nullable context, cfs_request *_Nonnull request, uint64_t ino, const uint8_t *_Nonnull bytes, size_t size,
                           int64_t offset, uint32_t uid);
-  void (*_Nullable readdir)(void *_Nullable context, cfs_request *_Nonnull request, uint64_t ino, size_t size, int64_t offset, int plus);
+  void (*_Nullable readdir)(void *_Nullable context, cfs_request *_Nonnull request, uint64_t ino, size_t size, int64_t offset, int plus,
+                            int32_t process);
   void (*_Nullable statfs)(void *_Nullable context, cfs_request *_Nonnull request);
   void (*_Nullable getxattr)(void *_Nullable context, cfs_request *_Nonnull request, uint64_t ino, const char *_Nonnull name, size_t size);
   void (*_Nullable listxattr)(void *_Nullable context, cfs_request *_Nonnull request, uint64_t ino, size_t size);
@@ -57,15 +59,19 @@ void cfs_reply_bytes(cfs_request *_Nonnull request, const void *_Nullable bytes,
 void cfs_reply_written(cfs_request *_Nonnull request, size_t size);
 void cfs_reply_xattr_size(cfs_request *_Nonnull request, size_t size);
 void cfs_reply_statfs(cfs_request *_Nonnull request, uint64_t blocks, uint64_t files);
+/// What a listing says of an entry: its name and number, or its attributes too, or (in a listing with attributes) that it has none to say.
+enum { CFS_NAME = 0, CFS_ATTRIBUTES = 1, CFS_BARE = 2 };
 /// Adds one entry to a listing; returns the bytes that it takes, more than `room` when it does not fit.
 size_t cfs_add_entry(cfs_request *_Nonnull request, char *_Nonnull buffer, size_t room, const char *_Nonnull name,
-                     const cfs_attributes *_Nonnull attributes, int64_t next_offset, int plus);
+                     const cfs_attributes *_Nonnull attributes, int64_t next_offset, int form);
 /// Calls back when the caller is interrupted. The callback may come at once, on this thread.
 void cfs_on_interrupt(cfs_request *_Nonnull request, void (*_Nonnull callback)(cfs_request *_Nullable request, void *_Nullable data), void *_Nullable data);
 
 /// Notifications, never from inside a request. They return 0 or a negative errno value; -ENOENT: the kernel does not know it.
 int cfs_invalidate_entry(cfs_session *_Nonnull session, uint64_t parent, const char *_Nonnull name);
 int cfs_invalidate_inode(cfs_session *_Nonnull session, uint64_t ino);
+/// The same for attributes alone: contents stay.
+int cfs_invalidate_attributes(cfs_session *_Nonnull session, uint64_t ino);
 int cfs_store(cfs_session *_Nonnull session, uint64_t ino, const void *_Nonnull bytes, size_t size);
 
 /// Detaches whatever is mounted there: 0, or a negative errno value.
