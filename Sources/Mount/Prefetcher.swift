@@ -72,7 +72,8 @@ final class Prefetcher: @unchecked Sendable {
     var (skip, lead) = (push.skip, ReadAhead.lead)
     while left > 0 {
       let asked = min(left, Self.filesPerQuery)
-      guard let files = try? view.read({ try $0.contents(after: after, limit: asked, largest: Self.largestPushed) }), let last = files.last else { break }
+      guard let files = try? view.read({ try $0.contents(after: after, limit: asked, largest: Self.largestPushed) }), let last = files.last
+      else { break }
       for file in files {
         outcome.last = file.ino
         if file.ino <= position(of: push.stream) {
