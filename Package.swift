@@ -23,6 +23,7 @@ let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "sw
 let http: Target.Dependency = .product(name: "FlyingFox", package: "FlyingFox")
 let sockets: Target.Dependency = .product(name: "FlyingSocks", package: "FlyingFox")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let trees: Target.Dependency = .product(name: "HashTreeCollections", package: "swift-collections")
 let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 let package = Package(
@@ -32,6 +33,7 @@ let package = Package(
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
   ],
   targets: [
@@ -69,8 +71,8 @@ let package = Package(
       "Daemon", ["Configuration", "Exchange", "ERP", "TimeZones", "SyncEngine", "Mount", "Control", "Store", "Model", "Transport"]),
     // The sandbox: two servers to try policies against. Nothing above imports it.
     module("SandboxSeed"),
-    module("SandboxStore", [grdb]),
-    module("SandboxExchange", ["MIME", "TimeZones", "XMLStream", "SandboxStore", http]),
+    module("SandboxStore", [grdb, trees]),
+    module("SandboxExchange", ["MIME", "TimeZones", "XMLStream", "SandboxStore", http, trees]),
     module("SandboxERP", ["SandboxStore", http]),
     module("Sandbox", ["MIME", "SandboxSeed", "SandboxStore", "SandboxExchange", "SandboxERP", http, sockets]),
     // The engine on rails: no part of the product.

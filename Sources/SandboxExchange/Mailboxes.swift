@@ -1,4 +1,5 @@
 import Foundation
+import HashTreeCollections
 import SandboxStore
 import XMLStream
 
@@ -43,10 +44,26 @@ struct ServerFolder: Sendable, Codable {
   /// Number of its making.
   var arrival = 0
   /// Changes of the folder in order: number and item. The latest number of an item counts.
-  @Derived var log: [(change: Int, item: String)] = []
+  @Derived var log: ChangeLog = []
   /// How many entries of the log are in the store.
   var storedLog = 0
-  @Derived var items: Set<String> = []
+  @Derived var items: TreeSet<String> = []
+}
+
+/// A folder's changes in order. A copy that is appended to shares all but a few nodes with the original.
+struct ChangeLog: Sendable, ExpressibleByArrayLiteral {
+  /// One change: its number and the item.
+  typealias Entry = (change: Int, item: String)
+
+  private var entries: TreeDictionary<Int, Entry> = [:]
+
+  init(arrayLiteral elements: Entry...) { for entry in elements { append(entry) } }
+
+  var count: Int { entries.count }
+
+  subscript(_ index: Int) -> Entry { entries[index, default: (change: 0, item: "")] }
+
+  mutating func append(_ entry: Entry) { entries[entries.count] = entry }
 }
 
 /// A folder that is gone, by the number of its deletion.

@@ -1,3 +1,4 @@
+import HashTreeCollections
 public import SandboxStore
 
 /// Keeps the whole of the server in the sandbox's file: a row for the server, one a mailbox, a folder, an item, a change of a folder.
@@ -86,7 +87,7 @@ extension ExchangeServer {
     let address = mailbox.address
     for id in mailbox.folders.takeTouched() {
       try mailbox.folders.withoutMark(id) { folder in
-        for entry in folder.log[min(folder.storedLog, folder.log.count)...] {
+        for entry in (min(folder.storedLog, folder.log.count)..<folder.log.count).map({ folder.log[$0] }) {
           let key = String(repeating: "0", count: max(0, 12 - String(entry.change).count)) + "\(entry.change) \(entry.item)"
           try rows.put(LoggedChange(change: entry.change, item: entry.item, folder: id), space: space(address, "log"), key: key)
         }

@@ -1,18 +1,21 @@
 import Foundation
+public import HashTreeCollections
 
 /// A dictionary that remembers which of its entries changed since they were last written to the store.
 ///
+/// It is a hash tree: a copy that is changed shares all but a few nodes, so that a request that works on a copy of a mailbox and puts it
+/// back when it succeeded costs the same however many entries there are.
 /// Inside another value that is encoded it takes no place: its entries are rows of their own (`RowChanges.add`).
 public struct Records<Value: Codable & Sendable>: Sendable {
-  private var entries: [String: Value] = [:]
-  private var touched: Set<String> = []
+  private var entries: TreeDictionary<String, Value> = [:]
+  private var touched: TreeSet<String> = []
 
   /// No entries.
   public init() {}
 
   /// Entries as they were read from the store: none of them is changed.
   public init(stored: [(key: String, value: Value)]) {
-    entries = Dictionary(stored.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
+    entries = TreeDictionary(stored.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
   }
 
   /// One entry. Setting, also to nil, marks it as changed.
@@ -31,10 +34,10 @@ public struct Records<Value: Codable & Sendable>: Sendable {
   }
 
   /// The keys, in no order.
-  public var keys: Dictionary<String, Value>.Keys { entries.keys }
+  public var keys: TreeDictionary<String, Value>.Keys { entries.keys }
 
   /// The values, in no order.
-  public var values: Dictionary<String, Value>.Values { entries.values }
+  public var values: TreeDictionary<String, Value>.Values { entries.values }
 
   /// How many entries there are.
   public var count: Int { entries.count }
