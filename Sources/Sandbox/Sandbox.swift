@@ -148,12 +148,24 @@ public final class Sandbox: Sendable {
     let (exchange, erp) = (exchange, erp)
     await server.appendRoute("*") { request in
       let path = request.path.lowercased()
+      if path == "/autodiscover/autodiscover.svc" || path == "/autodiscover/autodiscover.xml" {
+        let host = request.headers[HTTPHeader("Host")] ?? "127.0.0.1"
+        let scheme = request.headers[HTTPHeader("X-Forwarded-Proto")] ?? "http"
+        return await exchange.handleAutodiscover(request, endpoint: "\(scheme)://\(host)/EWS/Exchange.asmx")
+      }
       if path == "/ews/exchange.asmx" { return await exchange.handle(request) }
       if path == "/entity" || path.hasPrefix("/entity/") { return await erp.handle(request) }
       if path.hasPrefix("/t/") { return await erp.handleInquiries(request) }
       if path.hasPrefix("/sandbox/") { return await Self.control(request, exchange, erp) }
       return HTTPResponse(statusCode: .notFound)
     }
+  }
+
+  /// A bearer token that Exchange is to take for a user's sign-in.
+  private struct GivenToken: Decodable {
+    var token: String
+    var user: String
+    var seconds: Double
   }
 
   /// What tests and the curious ask the sandbox itself: the request logs, faults to show.
@@ -169,6 +181,11 @@ public final class Sandbox: Sendable {
       case (.POST, "/sandbox/exchange/fault"): try await exchange.installFault(json: body)
       case (.POST, "/sandbox/exchange/traffic"): await exchange.writeTraffic(to: String(decoding: body, as: UTF8.self))
       case (.DELETE, "/sandbox/exchange/traffic"): await exchange.writeTraffic(to: nil)
+      case (.POST, "/sandbox/exchange/token"):
+        let given = try JSONDecoder().decode(GivenToken.self, from: body)
+        await exchange.accept(token: given.token, user: given.user, seconds: given.seconds)
+      case (.POST, "/sandbox/exchange/break-streams"): await exchange.breakStreams()
+      case (.POST, "/sandbox/exchange/forget-subscriptions"): await exchange.forgetSubscriptions()
       case (.GET, "/sandbox/exchange/outbox"): return json(await exchange.outboxJSON())
       case (.DELETE, "/sandbox/exchange/outbox"): await exchange.clearOutbox()
       case (.GET, "/sandbox/erp/log"): return json(await erp.requestLogJSON())

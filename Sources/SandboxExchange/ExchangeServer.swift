@@ -37,6 +37,14 @@ public actor ExchangeServer {
   var faults: [InstalledFault] = []
   /// Until when a user was told to wait; who comes earlier is noted so in the log.
   var busyUntil: [String: Date] = [:]
+  var subscriptions: [String: ServerSubscription] = [:]
+  /// Streaming connections by user.
+  var openStreams: [String: Int] = [:]
+  var streamsAreBroken = false
+  /// Who waits for a change.
+  var listeners: [UUID: AsyncStream<Void>.Continuation] = [:]
+  /// Bearer tokens that an authority gave out: whose they are and when they end.
+  var tokens: [String: (user: String, ends: Date)] = [:]
   var outbox: [SentMessage] = []
   /// Zone of times without offset in the request that is being answered.
   var contextZone = ServerZone.utc
@@ -91,12 +99,28 @@ public actor ExchangeServer {
 
   /// Answers one HTTP request to `/EWS/Exchange.asmx`.
   public func handle(_ request: FlyingFox.HTTPRequest) async -> FlyingFox.HTTPResponse {
-    guard let user = authenticate(request.headers[.authorization]) else {
-      return HTTPResponse(statusCode: .unauthorized, headers: HTTPHeaders([HTTPHeader("WWW-Authenticate"): "Basic realm=\"sandbox\""]))
-    }
+    guard let user = signedIn(request) else { return Self.signInFirst }
     guard request.method == .POST else { return HTTPResponse(statusCode: .ok) }
     let body = (try? await request.bodyData) ?? Data()
     return await answer(Array(body), user: user)
+  }
+
+  static let signInFirst = FlyingFox.HTTPResponse(
+    statusCode: .unauthorized, headers: HTTPHeaders([HTTPHeader("WWW-Authenticate"): "Basic realm=\"sandbox\""]))
+
+  /// Takes a bearer token for a user's sign-in for so many seconds, as servers do that trust an authority.
+  public func accept(token: String, user: String, seconds: Double) {
+    tokens[token] = (user.lowercased(), configuration.now().addingTimeInterval(seconds))
+  }
+
+  /// Who signs in with a request: by password, or with a token.
+  func signedIn(_ request: FlyingFox.HTTPRequest) -> String? {
+    let header = request.headers[.authorization]
+    guard let header, header.lowercased().hasPrefix("bearer ") else { return authenticate(header) }
+    guard let token = tokens[String(header.dropFirst(7))], token.ends > configuration.now(), mailboxes[token.user] != nil else {
+      return nil
+    }
+    return token.user
   }
 
   private func authenticate(_ header: String?) -> String? {
@@ -132,14 +156,27 @@ public actor ExchangeServer {
       let zone = envelope.descendant("Header", "TimeZoneContext", "TimeZoneDefinition")?.attribute("Id")
       contextZone = zone.flatMap(ServerZone.init(id:)) ?? .utc
       let caller = Caller(user: user, impersonated: try impersonated(envelope, user: user), operation: operation.name)
+      if operation.name == "GetStreamingEvents" {
+        switch streamEvents(operation, caller) {
+        case .success(let stream):
+          log.append(entry, request: body, reply: [])
+          return stream
+        case .failure(let refusal): throw refusal
+        }
+      }
+      let before = change
+      defer { if change != before { tellListeners() } }
       var answer = try perform(operation, caller, &entry)
       if fault?.kind == .partialBatch { answer.messages = Self.cutShort(answer.messages, operation.name) }
       write(answer, operation.name, &reply)
       entry.codes = answer.messages.map(\.code)
-    } catch let refusal as Refusal {
+    } catch let refusal as Refusal where refusal.isFault || entry.operation != "GetStreamingEvents" {
       status = .internalServerError
       entry.codes = [refusal.code]
       writeFault(refusal, &reply)
+    } catch let refusal as Refusal {
+      entry.codes = [refusal.code]
+      write(Reply(messages: [Message(refusal) { Self.writeLost(refusal.lostSubscriptions, &$0) }]), entry.operation, &reply)
     } catch {
       status = .internalServerError
       writeFault(Refusal("ErrorInternalServerError", "An internal server error occurred. The operation failed."), &reply)
@@ -163,6 +200,11 @@ public actor ExchangeServer {
     }
     return HTTPResponse(
       statusCode: status, headers: HTTPHeaders([.contentType: "text/xml; charset=utf-8"]), body: Data(reply.bytes))
+  }
+
+  private static func writeLost(_ ids: [String], _ xml: inout XMLWriter) {
+    if ids.isEmpty { return }
+    xml.within("m:ErrorSubscriptionIds") { xml in for id in ids { xml.element("t:SubscriptionId", id) } }
   }
 
   private func checkVersion(_ envelope: XMLElement) throws {

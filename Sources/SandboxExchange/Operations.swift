@@ -37,6 +37,9 @@ extension ExchangeServer {
     case "CreateAttachment": return createAttachments(operation, caller, &entry)
     case "GetAttachment": return attachmentReferences(operation, caller, &entry) { try $0.getAttachment($1, $2) }
     case "DeleteAttachment": return attachmentReferences(operation, caller, &entry) { try $0.deleteAttachment($1, $2) }
+    case "Subscribe": return [try subscribe(operation, caller, &entry)]
+    case "Unsubscribe": return [unsubscribe(operation, caller)]
+    case "GetEvents": return [getEvents(operation, caller, &entry)]
     case "ConvertId": return convertIDs(operation)
     case "GetServerTimeZones": return [serverTimeZones(operation)]
     case "ResolveNames": return [resolveNames(operation)]

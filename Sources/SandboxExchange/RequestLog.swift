@@ -41,7 +41,16 @@ struct RequestLog: Sendable {
     guard let directory = trafficDirectory else { return }
     let name = String(format: "%06d-%@", sequence, entry.operation.filter { $0.isLetter })
     try? Data(request).write(to: URL(fileURLWithPath: "\(directory)/\(name)-req.xml"))
+    if reply.isEmpty { return }
     try? Data(reply).write(to: URL(fileURLWithPath: "\(directory)/\(name)-res.xml"))
+  }
+
+  /// Keeps one envelope of an answer that goes on.
+  mutating func writeStreamed(_ envelope: [UInt8]) {
+    guard let directory = trafficDirectory else { return }
+    sequence += 1
+    let name = String(format: "%06d-GetStreamingEvents-res.xml", sequence)
+    try? Data(envelope).write(to: URL(fileURLWithPath: "\(directory)/\(name)"))
   }
 
   mutating func clear() { entries = [] }

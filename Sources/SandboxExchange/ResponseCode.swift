@@ -8,6 +8,8 @@ struct Refusal: Error, Sendable {
   var path: String?
   /// Whether the whole request fails with a SOAP fault (HTTP 500).
   var isFault = false
+  /// Subscriptions that are not known.
+  var lostSubscriptions: [String] = []
 
   init(_ code: String, _ text: String, values: [(String, String)] = [], path: String? = nil, isFault: Bool = false) {
     self.code = code

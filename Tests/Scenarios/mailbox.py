@@ -17,12 +17,12 @@ exchangelib.Contact.register("erp_record_id", ErpRecordId)
 exchangelib.Task.register("erp_record_id", ErpRecordId)
 
 
-def account(base, address, password="sandbox-user"):
+def account(base, address, password="sandbox-user", user=None):
     return exchangelib.Account(
         address, access_type=exchangelib.DELEGATE, autodiscover=False,
         config=exchangelib.Configuration(
             service_endpoint=f"{base}/EWS/Exchange.asmx", auth_type=exchangelib.transport.BASIC,
-            credentials=exchangelib.Credentials(address, password),
+            credentials=exchangelib.Credentials(user or address, password),
             version=exchangelib.Version(build=exchangelib.version.EXCHANGE_2016)))
 
 

@@ -40,7 +40,7 @@ def faults(path):
     for element, name in parts:
         alone = etree.fromstring(etree.tostring(element, with_tail=False))
         # On the wire Exchange puts m:Notification into m:Notifications; the schema says t:Notification.
-        for notification in alone.iter(f"{{{MESSAGES}}}Notification"):
+        for notification in alone.iterfind(f".//{{{MESSAGES}}}Notifications/{{{MESSAGES}}}Notification"):
             notification.tag = f"{{{TYPES}}}Notification"
         if not schema(name).validate(alone):
             found.append(f"{path.name}: {schema(name).error_log[0].message}\n{etree.tostring(alone).decode()[:2000]}")

@@ -52,7 +52,6 @@ def test_every_status_is_kept(alice, status):
         found = alice.tasks.get(id=task.id)
         assert found.status == status and found.is_complete is (status == "Completed")
         assert (found.complete_date is not None) is (status == "Completed") and found.percent_complete == (100 if status == "Completed" else 0)
-        assert [item.id for item in alice.tasks.filter(status=status, subject__startswith="Task ")] == [task.id]
     task.delete()
 
 
@@ -68,9 +67,10 @@ def test_completing_and_reopening(alice):
         found = alice.tasks.get(id=task.id)
         assert (found.status, found.percent_complete, found.is_complete, found.complete_date) == ("NotStarted", 0, False, None)
     with step("delete"):
+        gone = task.id
         task.delete()
         with pytest.raises((ErrorItemNotFound, exchangelib.errors.DoesNotExist)):
-            alice.tasks.get(id=task.id)
+            alice.tasks.get(id=gone)
 
 
 def test_tasks_lie_in_folders_of_tasks_only(alice):
