@@ -62,6 +62,10 @@ struct Connections: Sendable {
         throw SyncError(.configuration, "exchange account '\(account.name)' needs a password for \(account.authentication.rawValue)")
       }
       let password = try SecretReader.value(of: secret)
+      if account.authentication == .ntlm, !password.utf8.allSatisfy({ $0 < 0x80 }) {
+        throw SyncError(
+          .configuration, "exchange account '\(account.name)': libcurl signs in by NTLM with ASCII passwords only; use negotiate or basic")
+      }
       return account.authentication == .basic ? .basic(user: user, password: password) : .ntlm(user: user, password: password)
     }
   }

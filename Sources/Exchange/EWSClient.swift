@@ -17,6 +17,8 @@ public final class EWSClient: ExchangePort {
     /// Index into `versions`.
     var version = 0
     var hasSignedIn = false
+    /// When a sign-in was refused last.
+    var refused: Timestamp?
     var serverVersion = ""
     var folders: [FolderKey: FolderID] = [:]
     var reads: BatchSize
@@ -34,6 +36,8 @@ public final class EWSClient: ExchangePort {
   private static let versions = ["Exchange2013_SP1", "Exchange2013", "Exchange2010_SP2"]
   /// Marks a refused sign-in that is taken for a busy server: it is not tried again at once, since that could lock the account.
   private static let busySignIn = "HTTP 401"
+  /// After a refused sign-in none is tried for so many milliseconds: one round over many mailboxes must not lock the account.
+  private static let pauseAfterRefusal: Int64 = 60_000
   /// Servers end a batch after a minute; a reply may still queue.
   private static let timeoutSeconds = 150
 
@@ -119,10 +123,16 @@ public final class EWSClient: ExchangePort {
         (name: "Content-Type", value: "text/xml; charset=utf-8"), (name: "X-AnchorMailbox", value: mailbox.address),
         (name: "client-request-id", value: surroundings.operationID().rawValue), (name: "return-client-request-id", value: "true"),
       ], body: xml.bytes, timeoutSeconds: Self.timeoutSeconds, authentication: authentication)
+    let now = surroundings.now()
+    if let refused = state.withLock({ $0.refused }), now.milliseconds - refused.milliseconds < Self.pauseAfterRefusal {
+      throw SyncError(
+        .unauthorized, "Exchange refused the account's sign-in a moment ago: check its user, password and auth (\(what))")
+    }
     let answer = try await transport.send(request)
     let root = try? XML.parse(answer.body)
     guard answer.status == 200 else {
       let error = EWSErrors.error(for: answer, body: root, now: surroundings.now(), what)
+      if answer.status == 401 { state.withLock { $0.refused = surroundings.now() } }
       // Exchange also says 401 when it is busy: after a sign-in that worked, it is waited out instead of risking a lock-out.
       if error.code == .unauthorized, answer.status == 401, state.withLock({ $0.hasSignedIn }) {
         throw SyncError(
