@@ -13,10 +13,10 @@ public final class TreeView: Sendable {
     self.isOwn = isOwn
   }
 
-  /// Reads.
+  /// Reads. A read may be made inside another.
   /// - Throws: `storage`, or what the body throws.
   public func read<Answer>(_ body: (StoreReader) throws -> Answer) throws -> Answer {
-    try reader.unsafeRead { db in try body(StoreReader(db: db)) }
+    try reader.unsafeReentrantRead { db in try body(StoreReader(db: db)) }
   }
 
   /// Closes the connection. Later calls throw.
