@@ -64,6 +64,11 @@ struct ChangeLog: Sendable, ExpressibleByArrayLiteral {
   subscript(_ index: Int) -> Entry { entries[index, default: (change: 0, item: "")] }
 
   mutating func append(_ entry: Entry) { entries[entries.count] = entry }
+
+  /// What came after a change, the newest first.
+  func entries(after change: Int) -> some Sequence<Entry> {
+    (0..<count).reversed().lazy.map { self[$0] }.prefix { $0.change > change }
+  }
 }
 
 /// A folder that is gone, by the number of its deletion.

@@ -1,6 +1,7 @@
 import FlyingFox
 import FlyingSocks
 import Foundation
+import HashTreeCollections
 import SandboxStore
 import XMLStream
 
@@ -116,8 +117,7 @@ extension ExchangeServer {
     var found: [Event] = []
     for folder in mailbox.folders.values where subscription.folders?.contains(folder.id) ?? true {
       let id = folder.id
-      guard folder.log.last?.change ?? 0 > since else { continue }
-      for entry in folder.log.reversed().prefix(while: { $0.change > since }) {
+      for entry in folder.log.entries(after: since) {
         let item = mailbox.items[entry.item]
         let isHere = item?.folder == id
         let name = !isHere ? "DeletedEvent" : item?.arrival == entry.change ? "CreatedEvent" : "ModifiedEvent"

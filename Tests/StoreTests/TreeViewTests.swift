@@ -50,7 +50,8 @@ import Testing
     for index in 0..<20 { try tree.put("u\(index)", "\(index).vcf") }
     let (nodes, entries) = try tree.store.read { reader in
       (
-        try reader.nodes(in: TreeFixture.directory, after: 0, limit: 100), try reader.entries(in: TreeFixture.directory, after: 0, limit: 100)
+        try reader.nodes(in: TreeFixture.directory, after: 0, limit: 100),
+        try reader.entries(in: TreeFixture.directory, after: 0, limit: 100)
       )
     }
     #expect(nodes.count == 21 && nodes.map(\.name) == entries.map(\.name) && nodes.map(\.ino) == entries.map(\.ino))
