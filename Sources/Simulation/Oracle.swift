@@ -23,7 +23,7 @@ final class Oracle {
   /// Entities that left a filter, or may have.
   private var mayHaveLeft: Set<EntityID> = []
   /// Writes whose outcome the engine could not know.
-  private var doubts = 0
+  private(set) var doubts = 0
   /// Conflict copies made, by birth.
   private var forks: [Int: Int] = [:]
   /// Creations that a server carried out twice or long after their sender gave up, by birth.
@@ -103,7 +103,9 @@ final class Oracle {
   func engineUpdates(_ item: SimItem, _ update: ItemUpdate, in mailbox: Int) {
     if !update.changes.isEmpty { checkDirection(.exchange, item.kind, mailbox, what: "updates \(item.id)") }
     checkIntent("updates \(item.id)") { $0.itemID == item.id }
-    if item.isPrivate { report("I6", "the engine writes to the private item \(item.id)") }
+    if !CalmOracle(oracle: self).isInScope(item, mailbox, isLinked: true) {
+      report("I6", "the engine writes to \(item.id), which is private or out of the policy's scope")
+    }
     let shape = RecordShape.of(item.kind)
     for (field, value) in update.changes {
       if field == shape.mailboxOnly { report("I6", "the engine writes \(field), which the ERP does not hold") }
@@ -122,6 +124,7 @@ final class Oracle {
     checkIntent("deletes \(item.id)") { $0.side == .exchange && $0.itemID == item.id }
     if isFirstRun(item.kind, mailbox) { report("I9", "the engine deletes \(item.id) in a first run or rebuild") }
     if item.isPrivate && item.seenByEngine == item.changeKey { report("I6", "the engine deletes the private item \(item.id)") }
+    if item.isUserCopy && !isLinked(item, in: mailbox) { report("I6", "the engine deletes the user's copy \(item.id)") }
     guard let stamp = item.foreignID else {
       let birth = birth(item.fields, item.kind)
       let isKnown = world.entities.contains { self.birth($0.fields, $0.kind) == birth && !mayHaveLeft.contains($0.id) }
@@ -140,6 +143,11 @@ final class Oracle {
   // MARK: Rules
 
   private func birth(_ fields: Fields, _ kind: RecordKind) -> Int? { Token(fields[RecordShape.of(kind).birth])?.number }
+
+  private func isLinked(_ item: SimItem, in mailbox: Int) -> Bool {
+    let box = Mailbox(address: world.mailboxes[mailbox].address)
+    return (try? cache.read { try $0.link(item: item.id, kind: item.kind, mailbox: box) }) != nil
+  }
 
   /// Whether a mailbox has had no whole cycle since the cache was new.
   private func isFirstRun(_ kind: RecordKind, _ mailbox: Int) -> Bool {

@@ -62,9 +62,8 @@ struct Planner: Sendable {
   let today: CivilDate
   /// Of events on a first run: which occurrence and which record are one.
   var occurrences: OccurrenceMatches?
-  /// On a first run: records of the ERP that engines made from items, by their values. An item whose creation was cut short by the loss of
-  /// the cache has its record among them.
-  var orphans: [Fields: [EntityID]] = [:]
+  /// On a first run: records whose items were not marked yet when the cache was lost.
+  var orphans = Orphans()
 
   /// Observations read from the store at once.
   static let page = 500
@@ -222,6 +221,11 @@ struct Planner: Sendable {
     }
     let stamped = try unlinked(reader.items(kind: spoke.kind, mailbox: spoke.mailbox, foreignID: id), reader)
     if let item = stamped.first { return Pair(entity: entity, item: item, isMatched: true) }
+    if let source = orphans.item(of: id), let item = try reader.item(source, kind: spoke.kind, mailbox: spoke.mailbox),
+      item.presence == .present, try reader.link(item: source, kind: spoke.kind, mailbox: spoke.mailbox) == nil
+    {
+      return Pair(entity: entity, item: item, isMatched: true)
+    }
     if spoke.kind == .emails { return try messagePair(of: entity, reader) }
     if let item = try matchedOccurrence(entity.entity, reader) { return Pair(entity: entity, item: item, isMatched: true) }
     guard spoke.section.mergeByEmail, let email = entity.entity.fields.text(.email1) else { return Pair(entity: entity) }
@@ -249,7 +253,11 @@ struct Planner: Sendable {
       return try restamped(item, link, reader)
     }
     if spoke.kind == .emails { return try activityPair(of: item, reader) }
-    if let entity = try orphan(like: item.item, reader) { return Pair(entity: entity, item: item, isMatched: true) }
+    if let made = orphans.entity(of: id), let entity = try reader.entity(made, kind: spoke.kind), !entity.isDeleted,
+      try reader.link(entity: made, kind: spoke.kind, mailbox: spoke.mailbox) == nil
+    {
+      return Pair(entity: entity, item: item, isMatched: true)
+    }
     guard spoke.section.mergeByEmail, let email = item.item.fields.text(.email1), isAcceptable(item.item) else { return Pair(item: item) }
     let entities = try reader.entities(kind: spoke.kind, email: email.lowercased())
     if entities.isEmpty { return Pair(item: item) }
