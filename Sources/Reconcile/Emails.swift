@@ -1,7 +1,7 @@
 public import Model
 
 /// The rules of emails: append-mostly and always both ways. A message or an activity that is new is created on the other side, once;
-/// nothing else is ever written: neither changes nor deletes are carried.
+/// nothing else is ever written but the mark: neither changes nor deletes are carried.
 struct Emails {
   let input: ReconcileInput
 
@@ -13,6 +13,7 @@ struct Emails {
       guard input.itemIsInScope else {
         return [Action(.detach, reason: item.isPrivate ? "the message was made private" : "the message is a draft now")]
       }
+      if let remark = remark(item, link) { return [remark] }
       return [Action(.acknowledge, reason: "messages are not changed by what happens to the other side")]
     case (.present, .deleted): return [Action(.detach, reason: "deleted in the mailbox: the ERP's activity stays, and is not sent again")]
     case (.deleted, .deleted): return [Action(.dropLink, reason: "deleted on both sides")]
@@ -37,8 +38,22 @@ struct Emails {
   /// Exported messages carry the policy's category.
   private func marked(_ fields: Fields) -> Fields {
     var fields = fields
-    if let category = input.policy.category, !input.section.withoutCategory { fields[.categories] = .set([category.name]) }
+    if let mark { fields[.categories] = .set([mark]) }
     return fields
+  }
+
+  private var mark: String? { input.section.withoutCategory ? nil : input.policy.category?.name }
+
+  /// A message that still has the category it was given gets the policy's new one for it. One whose owner took it off is left alone.
+  private func remark(_ item: Item, _ link: LinkBases) -> Action? {
+    let known = link.baseItem?.fields[.categories]?.elements ?? []
+    guard known.count == 1, let mark, known[0].lowercased() != mark.lowercased() else { return nil }
+    let own = item.fields[.categories]?.elements ?? []
+    let others = own.filter { ![known[0].lowercased(), mark.lowercased()].contains($0.lowercased()) }
+    guard own.contains(where: { $0.lowercased() == known[0].lowercased() }) else { return nil }
+    var result = item.fields
+    result[.categories] = .set(others + [mark])
+    return Action(.updateItem(changes: [.categories: result[.categories]], result: result), reason: "the policy's category changed")
   }
 }
 

@@ -76,6 +76,20 @@ import Testing
     #expect(fields.text(.subject)?.count == 998 && fields.text(.messageID) == "<1@x.test>")
   }
 
+  @Test func `a changed category of the policy goes to messages that still have the old one, beside what they have`() {
+    func changes(has: [String], given: [String]) -> [Field: Value?] {
+      var fields = Self.fields
+      fields[.categories] = .set(has)
+      let link = LinkBases(
+        baseEntity: nil, baseItem: Base(fields: Fields([.categories: .set(given)]), version: "k"), isDetached: false)
+      return reconcile(Self.input(link: link, entity: Self.entity, item: .present(Samples.item(fields)))).first?.changes ?? [:]
+    }
+    #expect(changes(has: ["Golf", "old"], given: ["Old"]) == [.categories: .set(["Golf", "ERP"])])
+    #expect(changes(has: ["Golf"], given: ["Old"]).isEmpty, "its owner took it off")
+    #expect(changes(has: ["erp"], given: ["ERP"]).isEmpty)
+    #expect(changes(has: ["Old"], given: []).isEmpty, "imported: never marked")
+  }
+
   @Test func `an activity belongs to its owner, and without one to those who wrote or got it`() {
     let mailbox = Mailbox(address: "alice@example.test")
     let alice = ERPEmployee(id: "EP1", name: "Alice", email: "Alice@Example.test", ownerCodes: ["EP1", "Alice"], workgroups: [])

@@ -246,6 +246,26 @@ def test_a_read_flag_and_categories_are_not_carried(mounted):
     assert "Mine" in messages(mounted, message_id=item.message_id)[0].categories
 
 
+def test_a_changed_category_re_marks_what_was_exported_and_nothing_else(mounted):
+    before = {item.message_id: (item.categories, item.mime_content) for item in messages(mounted)}
+    own = next(item for item in messages(mounted) if item.categories == ["ERP"])
+    own.categories = ["Mine", "ERP"]
+    own.save(update_fields=["categories"])
+    mounted.daemon.sync()
+    mounted.edit(("category: {name: ERP,", "category: {name: Hub,"))
+    assert mounted.daemon.control("ctl", "reload\n") == 0
+    mounted.control.clear()
+    mounted.daemon.sync()
+    operations = [entry["operation"] for entry in mounted.control.exchange_log()]
+    mounted.daemon.sync()
+    after = {item.message_id: (item.categories, item.mime_content) for item in messages(mounted)}
+    expected = {key: (["Hub"] if categories == ["ERP"] else categories, content) for key, (categories, content) in before.items()}
+    expected[own.message_id] = (["Mine", "Hub"], before[own.message_id][1])
+    assert after == expected and sum(value[0] is not None for value in after.values()) == 2
+    assert "UpdateItem" in operations and "GetItem" not in operations, "no message is read again for a mark"
+    assert outbox(mounted) == []
+
+
 def test_private_messages_and_drafts_are_left_alone(mounted):
     put_message(mounted, raw(subject="Secret", message_id="<private@other.test>"), sensitivity="Private")
     draft = Message(account=mounted.account("alice"), folder=folder_of(mounted.account("alice"), FOLDER), subject="Not done", body="x",

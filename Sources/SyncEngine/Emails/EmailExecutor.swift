@@ -18,6 +18,7 @@ struct EmailExecutor: Sendable {
           switch action.step {
           case .createItem: try await EmailExporter(executor: executor).create(write, &contacts, &tally)
           case .createEntity: try await EmailImporter(executor: executor).create(write, &contacts, &tally)
+          case .updateItem(let changes, let result): try await remark(write, changes, result, &tally)
           case .link, .acknowledge: try await keep(decision.pair, &tally)
           default: break
           }
@@ -81,6 +82,39 @@ struct EmailExecutor: Sendable {
     }
   }
 
+  /// Changes the mark of a message; its contents stay as they are known.
+  private func remark(
+    _ write: DueWrite, _ changes: [Field: Value?], _ result: Fields, _ tally: inout Executor.Tally
+  ) async throws(SyncError) {
+    guard var item = write.pair.item?.item, var link = write.pair.link else { return }
+    let isKnown = link.baseItem?.version == item.version.changeKey
+    do throws(SyncError) {
+      try executor.openIntents([write])
+      let update = ItemUpdate(version: item.version, changes: changes, result: result)
+      guard let version = try await executor.exchange.update([update], kind: spoke.kind, in: spoke.mailbox).first?.get() else { return }
+      (item.version, item.fields) = (version, result)
+    } catch {
+      try executor.noteFailure(write, error)
+      throw error
+    }
+    tally.count("updated-items")
+    link.baseItem = Base(fields: mark(of: item, origin: link.origin), version: isKnown ? item.version.changeKey : nil)
+    let (saved, savedLink) = (item, link)
+    try parts.store.write { transaction in
+      _ = try transaction.observe(saved, kind: spoke.kind, mailbox: spoke.mailbox)
+      _ = try transaction.save(savedLink)
+      try transaction.close(write.operation)
+    }
+  }
+
+  /// The category that the engine gave to an exported message, where it still has it.
+  private func mark(of item: Item, origin: SystemSide) -> Fields {
+    guard origin == .erp, let name = spoke.policy.category?.name, !spoke.section.withoutCategory,
+      item.fields[.categories]?.elements.contains(where: { $0.lowercased() == name.lowercased() }) ?? false
+    else { return Fields() }
+    return Fields([.categories: .set([name])])
+  }
+
   /// Saves a pair and its file.
   /// - Parameter content: the message as Exchange has it; nil: not read yet, the next look at the pair reads it.
   func save(
@@ -92,7 +126,8 @@ struct EmailExecutor: Sendable {
       Link(
         id: known?.id ?? 0, mailbox: spoke.mailbox, kind: spoke.kind, entityID: entityID, itemID: item.version.id,
         baseEntity: Base(fields: Fields(), version: nil),
-        baseItem: Base(fields: Fields(), version: content == nil ? nil : item.version.changeKey), state: .linked,
+        baseItem: Base(fields: mark(of: item, origin: known?.origin ?? origin), version: content == nil ? nil : item.version.changeKey),
+        state: .linked,
         origin: known?.origin ?? origin, uid: known?.uid ?? entityID.rawValue,
         operationID: operation ?? known?.operationID ?? item.operationID,
         moveKey: item.moveKey ?? known?.moveKey, syncedAt: now))
