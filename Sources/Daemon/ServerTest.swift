@@ -1,5 +1,6 @@
 import Model
 import Store
+import SyncEngine
 
 /// One line of `concordfs test`.
 public struct TestStep: Sendable, Hashable, Codable {
@@ -34,8 +35,11 @@ extension Service {
     await attempt("ERP \(settings.erp.url): sign in, read employees", step) { () async throws(SyncError) in
       "\(try await connections.erp.employees().count) employees"
     }
-    await attempt("ERP: read contacts", step) { () async throws(SyncError) in
-      "\(try await connections.erp.versions(of: .contacts).count) contacts"
+    let kinds = Set(settings.policies.flatMap(\.sections.keys)).intersection(SyncEngine.synchronizedKinds)
+    for kind in kinds.sorted() {
+      await attempt("ERP: read \(kind.rawValue)", step) { () async throws(SyncError) in
+        "\(try await connections.erp.versions(of: kind).count) \(kind.rawValue)"
+      }
     }
     for account in settings.accounts where name == nil || account.name == name {
       guard let exchange = connections.exchange[account.name] else {

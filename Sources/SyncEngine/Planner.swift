@@ -284,7 +284,9 @@ struct Planner: Sendable {
       Self.isTwin(item.item, of: other.item),
       link.itemID == other.item.version.id
     {
-      let isUntouched = item.item.fields.differences(from: link.baseItem?.fields ?? other.item.fields).isEmpty
+      // Of a message the link remembers no values: the linked one is as it was made.
+      let agreed = spoke.kind == .emails ? nil : link.baseItem?.fields
+      let isUntouched = item.item.fields.differences(from: agreed ?? other.item.fields).isEmpty
       return isUntouched
         ? Pair(item: item, isTwin: true)
         : Pair(item: item, obstacle: "made twice by a write that was taken for lost, and edited since: both stay")

@@ -57,7 +57,12 @@ class SentMessage(Message):
     pass
 
 
+class OperationId(mailbox.ErpRecordId):
+    property_name = "OperationId"
+
+
 Message.register("flags", MessageFlags)
+Message.register("operation_id", OperationId)
 Message.register("erp_record_id", mailbox.ErpRecordId)
 SentMessage = Message
 
@@ -264,6 +269,21 @@ def test_a_changed_category_re_marks_what_was_exported_and_nothing_else(mounted)
     assert after == expected and sum(value[0] is not None for value in after.values()) == 2
     assert "UpdateItem" in operations and "GetItem" not in operations, "no message is read again for a mark"
     assert outbox(mounted) == []
+
+
+def test_a_second_message_by_the_engine_goes_and_a_users_copy_stays(mounted):
+    original = next(item for item in messages(mounted) if item.operation_id)
+    account = mounted.account("alice")
+    # As a creation does that was taken for lost and came into being all the same.
+    put_message(mounted, original.mime_content, erp_record_id=original.erp_record_id, operation_id="0" * 32, categories=original.categories)
+    original.copy(account.inbox)
+    account.inbox.get(message_id=original.message_id).copy(folder_of(account, FOLDER))
+    mounted.daemon.sync()
+    mounted.daemon.sync()
+    found = messages(mounted, message_id=original.message_id)
+    assert sorted(item.operation_id for item in found) == [original.operation_id] * 2
+    assert [item.operation_id for item in account.trash.all()] == ["0" * 32]
+    assert len(eml(mounted, "")) == 4 and len(activities(mounted)) == 12
 
 
 def test_private_messages_and_drafts_are_left_alone(mounted):

@@ -45,8 +45,7 @@ def settle(world):
 
 
 @pytest.mark.parametrize("side, operation, number", [
-    ("exchange", "CreateItem", 4), ("exchange", "CreateItem", 6), ("exchange", "GetItem", 7), ("exchange", "GetItem", 11),
-    ("exchange", "UpdateItem", 1), ("erp", "PUT", 1), ("erp", "PUT", 2), ("erp", "PUT", 4)])
+    ("exchange", "CreateItem", 4), ("exchange", "GetItem", 7), ("exchange", "UpdateItem", 1), ("erp", "PUT", 1), ("erp", "PUT", 4)])
 def test_kill_in_the_middle_of_a_first_sync(world, side, operation, number):
     account = world.account("alice")
     put_message(world, raw(to="alice@example.test"), folder="Inbox")
@@ -72,9 +71,9 @@ def test_kill_in_the_middle_of_a_first_sync(world, side, operation, number):
 
 @pytest.mark.parametrize("side, fault", [
     ("exchange", {"kind": "dropAnswer", "operation": "CreateItem"}), ("exchange", {"kind": "dropAnswer", "operation": "UpdateItem"}),
-    ("exchange", {"kind": "dropAnswer", "operation": "GetItem"}), ("exchange", {"kind": "serverBusy", "operation": "CreateItem", "milliseconds": 200}),
+    ("exchange", {"kind": "dropAnswer", "operation": "GetItem"}),
     ("erp", {"kind": "dropAnswer", "method": "PUT", "path": "/Email"}), ("erp", {"kind": "dropAnswer", "method": "PUT", "path": "/files/one.bin"}),
-    ("erp", {"kind": "dropAnswer", "method": "PUT", "path": "/files/two.bin"}), ("erp", {"kind": "failure", "method": "PUT", "path": "/files/"}),
+    ("erp", {"kind": "failure", "method": "PUT", "path": "/files/two.bin"}),
     ("erp", {"kind": "failure", "method": "GET", "path": "/files/"}), ("erp", {"kind": "dropAnswer", "method": "PUT", "path": "/Contact"}),
     ("erp", {"kind": "endSessions"})])
 def test_a_lost_answer_doubles_nothing_and_loses_no_file(world, side, fault):

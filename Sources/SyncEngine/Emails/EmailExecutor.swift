@@ -19,6 +19,7 @@ struct EmailExecutor: Sendable {
           case .createItem: try await EmailExporter(executor: executor).create(write, &contacts, &tally)
           case .createEntity: try await EmailImporter(executor: executor).create(write, &contacts, &tally)
           case .updateItem(let changes, let result): try await remark(write, changes, result, &tally)
+          case .deleteItem: tally.add(try await MailboxWriter(executor: executor, fresh: FreshEntities()).write([write]))
           case .link, .acknowledge: try await keep(decision.pair, &tally)
           default: break
           }
