@@ -57,7 +57,8 @@ struct Unlinked {
   /// Every linked item carries the ERP's id: by it the item is found again after a move, a migration of the mailbox or the loss of the cache.
   private func marked(_ item: Item, _ entity: Entity, _ actions: [Action]) -> [Action] {
     let isWritten = actions.contains { if case .updateItem = $0.step { true } else { false } }
-    if item.foreignID == entity.id || isWritten { return actions }
+    // An occurrence of a series has no mark of its own: it is found by its series and its time.
+    if item.foreignID == entity.id || isWritten || item.form == .occurrence { return actions }
     let mark = Action(
       .updateItem(changes: [:], result: item.fields), reason: "the same record on both sides: notes the ERP's id on the item")
     return actions.filter { $0.step != .link } + [mark]
