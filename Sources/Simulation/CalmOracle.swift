@@ -90,8 +90,11 @@ struct CalmOracle {
       let isScoped = isInScope(entity, mailbox)
       guard let link else {
         guard isScoped, section.direction.carries(from: .erp) else { continue }
+        let birth = Token(entity.fields[RecordShape.of(kind).birth])
+        // Marked with its id, or what it was made from before that could be marked.
         let isKnownElsewhere = world.mailboxes[mailbox].items.contains {
-          $0.kind == kind && $0.foreignID == entity.id && $0.place != .trash
+          let isSource = $0.foreignID == nil && birth != nil && Token($0.fields[RecordShape.of(kind).birth]) == birth
+          return $0.kind == kind && $0.place != .trash && ($0.foreignID == entity.id || isSource)
         }
         if isKnownElsewhere || retries("entity:\(entity.id)", kind, mailbox) || isAbandoned(entity) { continue }
         oracle.report("I1", "\(entity.id) is in scope of mailbox \(mailbox) and has no item there")

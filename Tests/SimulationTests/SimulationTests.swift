@@ -35,10 +35,12 @@ import Testing
   }
 
   /// Seeds that failed once, each with what it found: they stay right.
-  @Test(arguments: [
-    103, 138, 149, 415, 606, 677, 824, 1362, 1392, 1590, 1740, 2184, 2212, 2292, 2393, 2470, 3545, 3741, 3806, 3869, 7670, 8092, 9713, 10164,
-    12837, 15755,
-  ] as [UInt64])
+  @Test(
+    arguments: [
+      103, 138, 149, 415, 606, 677, 824, 1362, 1392, 1590, 1740, 2184, 2212, 2292, 2393, 2470, 3545, 3741, 3806, 3869, 7670, 8092, 9713,
+      10164,
+      12837, 15755,
+    ] as [UInt64])
   func `a seed that failed once passes`(seed: UInt64) {
     #expect(Simulator.run(Simulator.schedule(seed: seed)).violations.isEmpty)
   }
