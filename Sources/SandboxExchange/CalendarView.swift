@@ -111,7 +111,8 @@ extension ExchangeServer {
       let isEndless = series.end == nil && series.count == nil
       if name == "LastOccurrence" && isEndless { return }
       let reach = isEndless ? state.start.addingTimeInterval(366 * 86_400) : state.start.addingTimeInterval(110 * 366 * 86_400)
-      let present = originals(of: item, before: reach).filter { !state.deleted.contains($0) }
+      let number = name == "FirstOccurrence" ? state.deleted.count + 1 : Int.max
+      let present = originals(of: item, before: reach, upTo: number).filter { !state.deleted.contains($0) }
       guard let original = name == "FirstOccurrence" ? present.first : present.last else { return }
       writeOccurrence(name, composed(item, state, original), &xml)
     case "ModifiedOccurrences" where !state.exceptions.isEmpty:

@@ -24,11 +24,11 @@ extension ExchangeServer {
   /// Days after now up to which a series without end is looked at.
   private static let horizon = 366 * 30
 
-  /// Original starts of a series in order, deleted ones included, up to an instant.
-  func originals(of master: ServerItem, before end: Date) -> [Date] {
+  /// Original starts of a series in order, deleted ones included, up to an instant or a number of them.
+  func originals(of master: ServerItem, before end: Date, upTo number: Int = .max) -> [Date] {
     guard let state = master.calendar, let series = state.series else { return [] }
     let time = state.zone.wall(state.start).seconds
-    return series.days(through: state.zone.wall(end).day).map { state.zone.instant(WallTime(day: $0, seconds: time)) }
+    return series.days(through: state.zone.wall(end).day, upTo: number).map { state.zone.instant(WallTime(day: $0, seconds: time)) }
   }
 
   /// One occurrence as an item of its own; nil where the pattern has none there, or it is deleted.
@@ -86,7 +86,7 @@ extension ExchangeServer {
       guard let index = reference.attribute("InstanceIndex").flatMap(Int.init), index >= 1 else {
         throw Refusal("ErrorInvalidIdMalformed", "InstanceIndex is malformed.")
       }
-      let all = originals(of: master, before: configuration.now().addingTimeInterval(Double(Self.horizon) * 86_400))
+      let all = originals(of: master, before: configuration.now().addingTimeInterval(Double(Self.horizon) * 86_400), upTo: index)
       guard index <= all.count else {
         throw Refusal("ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange", "Occurrence index is out of recurrence range.")
       }
@@ -137,12 +137,13 @@ extension ExchangeServer {
 
   /// An occurrence stays between the ones before and after it.
   private func checkNeighbours(_ item: ServerItem, _ state: CalendarState, _ master: ServerItem, _ original: Date) throws {
-    guard state.start != original else { return }
-    let all = originals(of: master, before: original.addingTimeInterval(366 * 86_400)).compactMap {
-      occurrence(of: master, at: $0)?.calendar
-    }
-    guard let place = all.firstIndex(where: { $0.original == original }) else { return }
-    let isCrossing = place > 0 && state.start <= all[place - 1].start || place + 1 < all.count && state.start >= all[place + 1].start
+    guard state.start != original, let series = master.calendar else { return }
+    let all = originals(of: master, before: original.addingTimeInterval(366 * 86_400))
+    guard let place = all.firstIndex(of: original) else { return }
+    func start(_ other: Date) -> Date { series.exceptions[other]?.start ?? other }
+    let before = all[..<place].last { !series.deleted.contains($0) }.map(start)
+    let after = all[(place + 1)...].first { !series.deleted.contains($0) }.map(start)
+    let isCrossing = before.map { state.start <= $0 } ?? false || after.map { state.start >= $0 } ?? false
     if isCrossing {
       throw Refusal("ErrorOccurrenceCrossingBoundary", "Modified occurrence is crossing or overlapping adjacent occurrence.")
     }

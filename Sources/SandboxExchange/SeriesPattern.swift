@@ -25,8 +25,8 @@ struct SeriesPattern: Sendable, Hashable, Codable {
   /// Occurrences looked at in one expansion at most.
   private static let limit = 20_000
 
-  /// Days of the occurrences in order, up to a last day.
-  func days(through last: Int) -> [Int] {
+  /// Days of the occurrences in order, up to a last day or a number of them.
+  func days(through last: Int, upTo number: Int = .max) -> [Int] {
     var found: [Int] = []
     var period = 0
     while found.count < Self.limit, period < Self.limit {
@@ -34,7 +34,7 @@ struct SeriesPattern: Sendable, Hashable, Codable {
       for day in candidates where day >= start {
         if day > min(last, end ?? last) { return found }
         found.append(day)
-        if found.count == count { return found }
+        if found.count == count || found.count == number { return found }
       }
       period += 1
     }

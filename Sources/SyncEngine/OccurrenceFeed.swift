@@ -65,7 +65,9 @@ struct OccurrenceFeed: Sendable {
         try reader.cursor(spoke.initialisedCursor) == nil, try reader.cursor(cursor)
       )
     }
-    if known.isEmpty { return false }
+    // Where nothing of the mailbox is carried to the ERP, its series are shown and that is all.
+    let isCarried = spoke.section.direction != .toExchange || known.contains { $0.item.form == .occurrence }
+    guard isCarried, !known.isEmpty else { return false }
     let series = known.filter { $0.item.form == .series }
     let state = Guarding.fingerprint(
       series.map { "\($0.item.version.id.rawValue) \($0.item.version.changeKey)" }.sorted() + [today.description])
