@@ -192,7 +192,8 @@ struct MailboxFeed: Sendable {
     } else if !elsewhere.isEmpty {
       try parts.store.write { try $0.observeDeleted(item: item.version.id, kind: kind, mailbox: mailbox) }
     } else if case .failure(let error) = answer, error.code == .notFound {
-      if kind != .emails, item.foreignID != link.entityID {
+      // An occurrence is never marked and cannot be moved.
+      if kind != .emails, item.form != .occurrence, item.foreignID != link.entityID {
         log.write(
           .warning, "an item is gone before it could be marked: whether it was moved or deleted cannot be told, both records stay", spoke)
         try parts.store.write { try detach(link, item: item.version.id, $0) }
