@@ -52,9 +52,28 @@ extension EWSClient {
     ItemID?, SyncError
   >] {
     try assertWritable("moving \(ids.count) items of \(mailbox.address) to Deleted Items")
-    let messages = try await write("MoveItem", in: mailbox, count: ids.count) { [self] xml in
+    return try await move(ids, in: mailbox) { [self] in writeDistinguished("deleteditems", mailbox, &$0) }
+  }
+
+  /// See `ExchangePort`.
+  public func move(_ ids: [ItemID], kind: RecordKind, to folder: FolderID, in mailbox: Mailbox) async throws(SyncError) -> [Result<
+    ItemID, SyncError
+  >] {
+    if ids.isEmpty { return [] }
+    try assertWritable("moving \(ids.count) items of \(mailbox.address)")
+    return try await move(ids, in: mailbox) { $0.empty("t:FolderId", [("Id", folder.rawValue)]) }.map { answer in
+      answer.flatMap { id in
+        id.map { .success($0) } ?? .failure(SyncError(.malformedAnswer, "Exchange moved an item of \(mailbox.address) and gave no new id"))
+      }
+    }
+  }
+
+  private func move(
+    _ ids: [ItemID], in mailbox: Mailbox, to target: @escaping @Sendable (inout XMLWriter) -> Void
+  ) async throws(SyncError) -> [Result<ItemID?, SyncError>] {
+    let messages = try await write("MoveItem", in: mailbox, count: ids.count) { xml in
       xml.within("m:MoveItem") { xml in
-        xml.within("m:ToFolderId") { writeDistinguished("deleteditems", mailbox, &$0) }
+        xml.within("m:ToFolderId") { target(&$0) }
         xml.within("m:ItemIds") { xml in for id in ids { xml.empty("t:ItemId", [("Id", id.rawValue)]) } }
         xml.element("m:ReturnNewItemIds", "true")
       }

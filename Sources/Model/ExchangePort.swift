@@ -38,6 +38,11 @@ public protocol ExchangePort: ExchangeMailPort {
     in folder: FolderID, of mailbox: Mailbox, from start: Timestamp, to end: Timestamp
   ) async throws(SyncError) -> [OccurrenceVersion]
 
+  /// Moves items to another folder of the same mailbox (EWS MoveItem). One result an item: its new id; `notFound` where one is gone.
+  func move(_ ids: [ItemID], kind: RecordKind, to folder: FolderID, in mailbox: Mailbox) async throws(SyncError) -> [Result<
+    ItemID, SyncError
+  >]
+
   /// Every item of the record type's class anywhere in the mailbox that carries one of these foreign ids (EWS FindItem over the folders of that class).
   /// - Parameter foreignIDs: nil: every item that carries any.
   func stampedItems(_ foreignIDs: [EntityID]?, kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [StampedItem]

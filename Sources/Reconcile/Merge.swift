@@ -13,6 +13,8 @@ struct Merge {
   private var conflicts: [Field] = []
   private var drifted: Set<SystemSide> = []
   private var wantsFork = false
+  /// Changes that put the policy's marks right.
+  private var marks: Set<Field> = []
 
   init(input: ReconcileInput, entity: Entity, item: Item) {
     self.input = input
@@ -114,7 +116,28 @@ struct Merge {
   /// The policy's category on exported items, and the link to the ERP: ours to keep, beside what the user has.
   mutating func remark() {
     guard input.direction.carries(from: .erp) else { return }
-    if let link = translation.link(to: entity), item.fields[.webPage] != link { itemChanges[.webPage] = .some(link) }
+    let before = Set(itemChanges.keys)
+    remarkLink()
+    if let category = input.policy.category?.name, !input.section.withoutCategory,
+      let names = input.former.remarked(item.fields[.categories]?.elements ?? [], with: category)
+    {
+      itemChanges[.categories] = .some(.set(names))
+    }
+    marks = Set(itemChanges.keys).subtracting(before)
+  }
+
+  private mutating func remarkLink() {
+    let page = item.fields[.webPage]
+    let isFormerLink = input.former.links.contains { Translation.link($0, to: entity) == page }
+    if let link = translation.link(to: entity) {
+      guard page != link else { return }
+      if let page, !isFormerLink, page != entity.fields[.webPage] {
+        losers.append(Loser(side: .exchange, field: .webPage, lost: page, kept: link))
+      }
+      itemChanges[.webPage] = .some(link)
+    } else if isFormerLink {
+      itemChanges[.webPage] = .some(translation.inExchange(.webPage, of: entity.fields))
+    }
   }
 
   /// The actions, once every field was looked at.
@@ -147,6 +170,7 @@ struct Merge {
   }
 
   private func reason(for side: SystemSide) -> String {
+    if side == .exchange, marks.isSuperset(of: itemChanges.keys) { return "the policy's mark on linked items is another now" }
     let changed = side == .erp ? "changed in the mailbox" : "changed in the ERP"
     let decided = conflicts.filter { (side == .erp ? entityChanges[$0] : itemChanges[$0]) != nil }
     if decided.isEmpty { return input.link == nil ? "completes the matched record" : changed }

@@ -37,6 +37,8 @@ public struct ReconcileInput: Sendable {
   public var entityIsInScope: Bool
   /// The policy wants this item synchronized (`Scope.item`).
   public var itemIsInScope: Bool
+  /// What linked items were marked with under earlier policies.
+  public var former = FormerMarks()
   /// The first cycle, or the first after the cache was lost: nothing is deleted, empty never overwrites filled.
   public var isRebuild: Bool
   /// The unlinked pair was matched by foreign id or e-mail.

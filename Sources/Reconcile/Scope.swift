@@ -17,19 +17,27 @@ public enum Scope {
   /// Whether an item of the policy's folder takes part.
   ///
   /// In a separate folder everything does; in the mailbox's own folder what carries the policy's category, and with
-  /// `without_category` new items that carry none. An item that was linked by `without_category` stays in.
-  public static func item(_ item: Item, policy: Policy, kind: RecordKind, isInPolicyFolder: Bool, isLinked: Bool) -> Bool {
+  /// `without_category` new items that carry none. An item that was linked by `without_category` stays in, and one that still bears a mark
+  /// of an earlier policy.
+  public static func item(
+    _ item: Item, policy: Policy, kind: RecordKind, isInPolicyFolder: Bool, isLinked: Bool, former: FormerMarks = FormerMarks()
+  ) -> Bool {
     if item.form == .attendeeCopy || item.form == .series { return false }
-    return isWanted(item, policy: policy, kind: kind, isInPolicyFolder: isInPolicyFolder, isLinked: isLinked)
+    return isWanted(item, policy: policy, kind: kind, isInPolicyFolder: isInPolicyFolder, isLinked: isLinked, former: former)
   }
 
   /// The same for an item that is only shown: a series as a whole, or an attendee's copy of a meeting.
-  public static func isWanted(_ item: Item, policy: Policy, kind: RecordKind, isInPolicyFolder: Bool, isLinked: Bool) -> Bool {
+  public static func isWanted(
+    _ item: Item, policy: Policy, kind: RecordKind, isInPolicyFolder: Bool, isLinked: Bool, former: FormerMarks = FormerMarks()
+  ) -> Bool {
     guard let section = policy.sections[kind], !item.isPrivate, !item.isForeignClass, item.fields.hasStatusCounterpart else {
       return false
     }
     if isInPolicyFolder { return true }
     let categories = item.fields[.categories]?.elements ?? []
+    if isLinked, former.categories.contains("") || categories.contains(where: { former.categories.contains($0.lowercased()) }) {
+      return true
+    }
     if section.withoutCategory, isLinked || categories.isEmpty { return true }
     guard let category = policy.category?.name.lowercased() else { return section.withoutCategory || isLinked }
     return categories.contains { $0.lowercased() == category }

@@ -29,8 +29,11 @@ public struct Translation: Sendable {
 
   /// The link to the entity that the policy's template makes (`{ContactID}`); nil without a template.
   public func link(to entity: Entity) -> Value? {
-    section.erpLink.map { .text($0.replacing("{ContactID}", with: entity.key)) }
+    section.erpLink.map { Self.link($0, to: entity) }
   }
+
+  /// The link to the entity that a template makes.
+  static func link(_ template: String, to entity: Entity) -> Value { .text(template.replacing("{ContactID}", with: entity.key)) }
 
   /// A new item's values.
   public func newItem(from entity: Entity) -> Fields {

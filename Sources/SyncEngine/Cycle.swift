@@ -57,15 +57,20 @@ struct Cycle: Sendable {
   ) async throws(SyncError) {
     try checkEmployee()
     if spoke.account.isTestOnly { return try await reportOnly() }
-    guard let folder = try await exchange.folder(of: spoke.kind, named: spoke.section.folder, in: spoke.mailbox, create: true) else {
+    let relocation = Relocation(parts: parts, log: log, spoke: spoke, exchange: exchange)
+    guard let folder = try await relocation.folder(acceptsNew: full) else {
       throw SyncError(.folderNotFound, "\(spoke.mailbox.address) has no folder '\(spoke.folderName)' and this account may not create it")
     }
     let executor = Executor(
       parts: parts, log: log, spoke: spoke, employee: employee, colleagues: colleagues, exchange: exchange, folder: folder,
       run: run)
-    let isFirstRun = try parts.store.read { try $0.cursor(spoke.initialisedCursor) } == nil
     try prepareTree()
     try await Recovery(executor: executor).settleOpenIntents()
+    if !entitiesOnly {
+      let moved = try await arrive(relocation, folder)
+      if moved > 0 { report.counts["moved-items"] = moved }
+    }
+    let isFirstRun = try parts.store.read { try $0.cursor(spoke.initialisedCursor) } == nil
     if !entitiesOnly {
       let feed = MailboxFeed(parts: parts, log: log, spoke: spoke, exchange: exchange)
       report.counts["read-items"] = try await feed.refresh(folder: folder, full: full, progress: progress)
@@ -73,7 +78,7 @@ struct Cycle: Sendable {
       try await ensureCategory()
       try startOverIfPolicyChanged(full: full)
     }
-    let planner = try Planner.make(self, isFirstRun: isFirstRun)
+    let planner = try Planner.make(self, isFirstRun: isFirstRun, folder: folder)
     for pass in 1...Self.passes {
       let agenda = try planner.agenda()
       if !agenda.candidates.isEmpty {
@@ -90,7 +95,9 @@ struct Cycle: Sendable {
       try advance(agenda)
       if agenda.candidates.isEmpty || pass == Self.passes { break }
     }
-    if isFirstRun && report.failures == 0 { try endFirstRun(leftSome: report.counts["left", default: 0] > 0) }
+    guard report.failures == 0 else { return }
+    if isFirstRun { try endFirstRun(leftSome: report.counts["left", default: 0] > 0) }
+    if !entitiesOnly { try parts.store.write { try Marks.settle(spoke, $0) } }
   }
 
   /// From here on deletes are believed. What a first run left alone is looked at again by the next cycle.
@@ -103,8 +110,23 @@ struct Cycle: Sendable {
     }
   }
 
+  /// Sees to it that the links lie in the policy's folder, and begins anew where they no longer count.
+  /// - Returns: how many items were moved.
+  private func arrive(_ relocation: Relocation, _ folder: FolderID) async throws(SyncError) -> Int {
+    let participation = Participation(parts: parts)
+    let isReplaced = try relocation.isReplaced(by: folder)
+    let wasOff = try participation.wasOff(spoke)
+    let moved = isReplaced ? 0 : try await relocation.run(to: folder)
+    if isReplaced || wasOff {
+      try participation.forget(spoke, relocation.linked(), folder: folder)
+      _ = try await relocation.run(to: folder)
+    }
+    try participation.begin(spoke)
+    return moved
+  }
+
   /// Records that belong to somebody can only be told from others' where the ERP knows the employee. That it lists none proves nothing.
-  private func checkEmployee() throws(SyncError) {
+  func checkEmployee() throws(SyncError) {
     let goesByOwner = spoke.kind == .tasks || spoke.kind == .events || spoke.kind == .contacts && spoke.section.filter != .all
     if employee == nil && goesByOwner {
       throw SyncError(
@@ -217,15 +239,17 @@ struct Cycle: Sendable {
 
   /// The policy's category is in the mailbox's list with its colour. A failure is a warning: a retention policy may forbid it.
   private func ensureCategory() async throws(SyncError) {
-    guard let category = spoke.policy.category else { return }
-    let cursor = "engine/\(spoke.mailbox.address)/category"
-    let wanted = "\(category.name)\n\(category.color)"
-    let known = try parts.store.read { try $0.cursor(cursor) }
-    guard known != wanted else { return }
+    guard let category = spoke.policy.category, !spoke.section.withoutCategory else { return }
+    // One entry a category: whether the engine made it is remembered, be it that the policy names another in the meantime.
+    let cursor = "engine/\(spoke.mailbox.address)/category/\(category.name.lowercased())"
+    let known = try parts.store.read { try $0.cursor(cursor) }?.split(separator: " ").map(String.init)
+    guard known?.first != String(category.color) else { return }
     do throws(SyncError) {
-      let wasOurs = known?.hasPrefix("\(category.name)\n") ?? false
-      _ = try await exchange.ensureCategory(category, in: spoke.mailbox, correctColor: wasOurs)
-      try parts.store.write { try $0.setCursor(cursor, wanted) }
+      let isOurs = known?.last == "ours"
+      let changed = try await exchange.ensureCategory(category, in: spoke.mailbox, correctColor: isOurs)
+      // A list that was changed by a look that may not correct anything had no such category: it is ours since.
+      let owner = isOurs || (known == nil && changed) ? "ours" : "theirs"
+      try parts.store.write { try $0.setCursor(cursor, "\(category.color) \(owner)") }
     } catch  where !error.stopsAccount {
       log.write(.warning, "the category '\(category.name)' could not be noted in the mailbox's list: \(error)", spoke)
     }

@@ -17,23 +17,25 @@ struct ERPFeed: Sendable {
     var fetched = 0
     var page: String?
     var latest = cursor ?? ""
-    let known = try parts.store.read { try OwnerCodes.known($0) }
-    var owners = full && kind == .contacts ? OwnerCodes() : known
+    let known = try parts.store.read { (owners: try OwnerCodes.known($0), count: full ? try $0.entityVersions(kind: kind).count : 0) }
+    var (merged, fresh) = (known.owners, OwnerCodes())
     repeat {
       let answer = try await parts.erp.changes(of: kind, since: cursor, page: page)
       let isLast = answer.nextPage == nil
       // Pages come in no order: the cursor is the latest of all, stored once all are.
       latest = max(latest, answer.cursor)
       let reached = latest
-      owners.learn(from: answer.entities)
-      let learned = owners
+      merged.learn(from: answer.entities)
+      fresh.learn(from: answer.entities)
+      fetched += answer.entities.count
+      // What records no longer show is forgotten only where all were read.
+      let learned = full && kind == .contacts && fetched >= known.count ? fresh : merged
       try parts.store.write { transaction in
         for entity in answer.entities { _ = try transaction.observe(entity, kind: kind) }
         guard isLast else { return }
         try transaction.setCursor(cursorName, reached)
-        if learned != known { try learned.save(transaction) }
+        if learned != known.owners { try learned.save(transaction) }
       }
-      fetched += answer.entities.count
       page = answer.nextPage
       progress(CycleProgress(employee: nil, kind: kind, phase: "reading", done: fetched, total: nil))
     } while page != nil

@@ -88,7 +88,8 @@ struct ERPWriter: Sendable {
           _ = try transaction.save(link)
         }
       } else {
-        try executor.outcome.saveLink(write.pair, entity: entity, item: item.item, origin: .exchange, at: now, transaction)
+        try executor.outcome.saveLink(
+          write.pair, entity: entity, item: item.item, origin: .exchange, written: Set(changes.keys), at: now, transaction)
       }
       try transaction.close(write.operation)
     }

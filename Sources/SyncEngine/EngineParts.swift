@@ -54,6 +54,18 @@ struct Spoke: Sendable {
   /// The policy that the links were last compared under.
   var policyCursor: String { "engine/\(mailbox.address)/\(kind.rawValue)/policy" }
 
+  /// What linked items are marked with, and were under earlier policies.
+  var marksCursor: String { "engine/\(mailbox.address)/\(kind.rawValue)/marks" }
+
+  /// The folder that linked items lie in.
+  var placeCursor: String { "engine/\(mailbox.address)/\(kind.rawValue)/folder" }
+
+  /// The spoke in the names of cursors.
+  var name: String { "\(mailbox.address)/\(kind.rawValue)" }
+
+  /// Set while the policy, the employee or the account leaves a spoke out.
+  static func offCursor(_ name: String) -> String { "engine/\(name)/off" }
+
   /// Set once a whole cycle has ended well: before that, everything is a first run.
   var initialisedCursor: String { "engine/\(mailbox.address)/\(kind.rawValue)/initialised" }
 

@@ -235,6 +235,14 @@ extension Action {
     }
   }
 
+  /// The fields that an update writes.
+  var writtenFields: Set<Field> {
+    switch step {
+    case .updateItem(let changes, _), .updateEntity(let changes, _): Set(changes.keys)
+    default: []
+    }
+  }
+
   /// The values that the step writes.
   var payload: Fields {
     switch step {

@@ -166,7 +166,8 @@ struct MailboxWriter: Sendable {
     let isCreated = if case .createItem = entry.write.action.step { true } else { false }
     _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox, isCreated: isCreated)
     try executor.outcome.saveLink(
-      entry.write.pair, entity: entity, item: item, baseItem: base, operation: item.operationID, origin: .erp, at: now, transaction)
+      entry.write.pair, entity: entity, item: item, baseItem: base, operation: item.operationID, origin: .erp,
+      written: entry.write.action.writtenFields, at: now, transaction)
     try transaction.close(entry.write.operation)
   }
 

@@ -26,6 +26,11 @@ struct MissingAccount: ExchangePort {
   func moveToDeletedItems(_ ids: [ItemID], kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [Result<ItemID?, SyncError>] {
     throw error
   }
+  func move(_ ids: [ItemID], kind: RecordKind, to folder: FolderID, in mailbox: Mailbox) async throws(SyncError) -> [Result<
+    ItemID, SyncError
+  >] {
+    throw error
+  }
   func stampedItems(_ foreignIDs: [EntityID]?, kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [StampedItem] {
     throw error
   }

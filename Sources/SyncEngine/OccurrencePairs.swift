@@ -5,10 +5,13 @@ import Store
 /// How events are paired that carry no stamp.
 extension Planner {
   /// The planner of a cycle.
-  static func make(_ cycle: Cycle, isFirstRun: Bool) throws(SyncError) -> Planner {
+  /// - Parameter folder: the policy's folder; nil: a plan for one that is not there yet.
+  static func make(_ cycle: Cycle, isFirstRun: Bool, folder: FolderID?) throws(SyncError) -> Planner {
     var planner = Planner(
       parts: cycle.parts, spoke: cycle.spoke, employee: cycle.employee, exchange: cycle.exchange, isRebuild: isFirstRun,
       today: cycle.parts.surroundings.now().utcDate)
+    planner.former = try cycle.parts.store.write { try Marks.former(cycle.spoke, $0) }
+    planner.folder = folder
     if isFirstRun && cycle.spoke.kind == .events {
       planner.occurrences = try cycle.parts.store.read { try OccurrenceMatches(spoke: cycle.spoke, employee: cycle.employee, $0) }
     }

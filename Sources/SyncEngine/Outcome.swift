@@ -8,16 +8,21 @@ struct Outcome: Sendable {
   let zones: Zones
 
   /// Saves a pair whose two sides are as given; their values become the bases.
+  /// - Parameter written: fields that the engine has just written.
   func saveLink(
     _ pair: Pair, entity: Entity, item: Item, baseEntity: Base? = nil, baseItem: Base? = nil, operation: OperationID? = nil,
-    origin: SystemSide,
+    origin: SystemSide, written: Set<Field> = [],
     at now: Timestamp, _ transaction: any RecordTransaction
   ) throws {
     let known = pair.link
     var link = Link(
       id: known?.id ?? 0, mailbox: spoke.mailbox, kind: spoke.kind, entityID: entity.id, itemID: item.version.id,
-      baseEntity: baseEntity ?? Base(fields: entity.fields, version: entity.version),
-      baseItem: baseItem ?? Base(fields: item.fields, version: item.version.changeKey), state: .linked, origin: known?.origin ?? origin,
+      baseEntity: keepingDrift(
+        baseEntity ?? Base(fields: entity.fields, version: entity.version), .erp, pair.entity?.entity.fields, known?.baseEntity,
+        other: item.fields, written),
+      baseItem: keepingDrift(
+        baseItem ?? Base(fields: item.fields, version: item.version.changeKey), .exchange, pair.item?.item.fields, known?.baseItem,
+        other: entity.fields, written), state: .linked, origin: known?.origin ?? origin,
       uid: known?.uid ?? entity.id.rawValue, operationID: operation ?? known?.operationID ?? item.operationID,
       moveKey: item.moveKey ?? known?.moveKey, syncedAt: now)
     // A message's contents are read after its link is made; until then its version is unknown.
@@ -29,6 +34,18 @@ struct Outcome: Sendable {
     for subject in [Subject.entity(entity.id), Subject.item(item.version.id)] {
       try transaction.clearFailure(mailbox: spoke.mailbox, kind: spoke.kind, subject: subject)
     }
+  }
+
+  /// A change that the policy's direction does not carry stays one: its base does not move on, so that another direction carries it later.
+  private func keepingDrift(
+    _ base: Base, _ side: SystemSide, _ read: Fields?, _ known: Base?, other: Fields, _ written: Set<Field>
+  ) -> Base {
+    guard let read, let known, !spoke.section.direction.carries(from: side) else { return base }
+    var base = base
+    for field in read.differences(from: known.fields) where !written.contains(field) && !read.same(field, in: other) {
+      base.fields[field] = known.fields[field]
+    }
+    return base
   }
 
   /// Forgets a pair and its file.

@@ -64,6 +64,9 @@ struct Planner: Sendable {
   var occurrences: OccurrenceMatches?
   /// On a first run: records whose items were not marked yet when the cache was lost.
   var orphans = Orphans()
+  var former = FormerMarks()
+  /// The policy's folder; nil: a plan for one that is not there yet.
+  var folder: FolderID?
 
   /// Observations read from the store at once.
   static let page = 500
@@ -166,7 +169,7 @@ struct Planner: Sendable {
       let reason = "made twice by a write that was taken for lost: one stays"
       return Decided(pair: pair, actions: [Action(.deleteItem, reason: reason, losers: losers)])
     }
-    let input = ReconcileInput(
+    var input = ReconcileInput(
       policy: spoke.policy, kind: spoke.kind, erpSupport: parts.erp.support(for: spoke.kind),
       exchangeSupport: exchange.support(for: spoke.kind),
       link: pair.link.map { LinkBases(baseEntity: $0.baseEntity, baseItem: $0.baseItem, isDetached: $0.state == .detached) },
@@ -174,9 +177,11 @@ struct Planner: Sendable {
       entityIsInScope: pair.entity.map { isInScope($0.entity) } ?? false,
       itemIsInScope: pair.item.map {
         Scope.item(
-          $0.item, policy: spoke.policy, kind: spoke.kind, isInPolicyFolder: spoke.section.folder != nil, isLinked: pair.link != nil)
+          $0.item, policy: spoke.policy, kind: spoke.kind, isInPolicyFolder: isInPolicyFolder($0.item), isLinked: pair.link != nil,
+          former: former)
       } ?? false,
       isRebuild: isRebuild, isMatched: pair.isMatched, today: today)
+    input.former = former
     return Decided(pair: pair, actions: reconcile(input), notices: try notices(pair, reader))
   }
 
@@ -318,8 +323,15 @@ struct Planner: Sendable {
     return key != linkedKey
   }
 
+  /// In a folder of the policy's own everything takes part; of what lies elsewhere only what is marked.
+  private func isInPolicyFolder(_ item: Item) -> Bool {
+    guard spoke.section.folder != nil else { return false }
+    guard let folder, let place = item.folder else { return true }
+    return place == folder
+  }
+
   func isAcceptable(_ item: Item) -> Bool {
-    Scope.item(item, policy: spoke.policy, kind: spoke.kind, isInPolicyFolder: spoke.section.folder != nil, isLinked: false)
+    Scope.item(item, policy: spoke.policy, kind: spoke.kind, isInPolicyFolder: isInPolicyFolder(item), isLinked: false)
   }
 
   func unlinked(_ items: [StoredItem], _ reader: any RecordReader) throws -> [StoredItem] {

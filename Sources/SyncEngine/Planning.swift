@@ -39,15 +39,28 @@ struct Planning: Sendable {
 
   func lines() async throws(SyncError) -> [PlanLine] {
     let spoke = cycle.spoke
-    let isFirstRun = try parts.store.read { try $0.cursor(spoke.initialisedCursor) } == nil
-    if let folder = try await cycle.exchange.folder(of: spoke.kind, named: spoke.section.folder, in: spoke.mailbox, create: false) {
+    try cycle.checkEmployee()
+    let relocation = Relocation(parts: parts, log: log, spoke: spoke, exchange: cycle.exchange)
+    var lines: [PlanLine] = []
+    if try relocation.isDue() {
+      try relocation.leaveUnlinked()
+      lines = try relocation.linked().map { link in
+        PlanLine(
+          employee: spoke.employee.email, kind: spoke.kind, side: .exchange, action: "move",
+          name: recordName(link.baseItem?.fields ?? Fields()), uid: link.uid, changes: [],
+          reason: "the policy's folder is '\(spoke.folderName)' now")
+      }
+    } else if let folder = try await cycle.exchange.folder(of: spoke.kind, named: spoke.section.folder, in: spoke.mailbox, create: false) {
+      if try Participation(parts: parts).wasOff(spoke) {
+        try Participation(parts: parts).forget(spoke, relocation.linked(), folder: folder)
+      }
       let feed = MailboxFeed(parts: parts, log: log, spoke: spoke, exchange: cycle.exchange)
       _ = try await feed.refresh(folder: folder, full: false) { _ in }
     }
+    let isFirstRun = try parts.store.read { try $0.cursor(spoke.initialisedCursor) } == nil
     try cycle.startOverIfPolicyChanged(full: false)
-    let planner = try Planner.make(cycle, isFirstRun: isFirstRun)
+    let planner = try Planner.make(cycle, isFirstRun: isFirstRun, folder: nil)
     let agenda = try planner.agenda()
-    var lines: [PlanLine] = []
     for chunk in agenda.candidates.inBatches(of: Cycle.chunk) {
       let decided = try parts.store.read { reader in
         try chunk.compactMap { candidate in try planner.decide(candidate, reader).map { (candidate, $0) } }

@@ -45,6 +45,7 @@ public struct SyncEngine: Sendable {
   public func synchronize(
     employees: [String]?, kinds: Set<RecordKind>?, full: Bool, progress: @Sendable (CycleProgress) -> Void = { _ in }
   ) async throws(SyncError) -> [CycleReport] {
+    try Participation(parts: parts).note(try self.spokes(employees: nil, kinds: nil))
     let spokes = try spokes(employees: employees, kinds: kinds)
     guard !spokes.isEmpty else { return [] }
     var people: [ERPEmployee] = []
@@ -138,6 +139,7 @@ public struct SyncEngine: Sendable {
   /// What a cycle would do, without writing anywhere but the given store, which is a copy.
   /// - Returns: one line a step, in the order of employees and types.
   public func plan(employees: [String]?, kinds: Set<RecordKind>?) async throws(SyncError) -> [PlanLine] {
+    try Participation(parts: parts).note(try self.spokes(employees: nil, kinds: nil))
     let spokes = try spokes(employees: employees, kinds: kinds)
     let people = try await readERP(spokes, full: false) { _ in }
     var lines: [PlanLine] = []
