@@ -33,7 +33,7 @@ struct Participation: Sendable {
 
   /// Unlinks every pair, so that the next cycle is a first run: it pairs what belongs together by its stamps and deletes nothing.
   func forget(_ spoke: Spoke, _ links: [Link], folder: FolderID) throws(SyncError) {
-    let outcome = Outcome(spoke: spoke)
+    let outcome = Outcome(spoke: spoke, zones: parts.zones)
     try parts.store.write { transaction in
       for link in links { try outcome.removeLink(Pair(link: link), transaction) }
       let cursors = [

@@ -42,6 +42,7 @@ struct Planning: Sendable {
     try cycle.checkEmployee()
     let relocation = Relocation(parts: parts, log: log, spoke: spoke, exchange: cycle.exchange)
     var lines: [PlanLine] = []
+    var place: FolderID?
     if try relocation.isDue() {
       try relocation.leaveUnlinked()
       lines = try relocation.linked().map { link in
@@ -54,12 +55,13 @@ struct Planning: Sendable {
       if try Participation(parts: parts).wasOff(spoke) {
         try Participation(parts: parts).forget(spoke, relocation.linked(), folder: folder)
       }
+      place = folder
       let feed = MailboxFeed(parts: parts, log: log, spoke: spoke, exchange: cycle.exchange)
       _ = try await feed.refresh(folder: folder, full: false) { _ in }
     }
     let isFirstRun = try parts.store.read { try $0.cursor(spoke.initialisedCursor) } == nil
     try cycle.startOverIfPolicyChanged(full: false)
-    let planner = try Planner.make(cycle, isFirstRun: isFirstRun, folder: nil)
+    let planner = try Planner.make(cycle, isFirstRun: isFirstRun, folder: place)
     let agenda = try planner.agenda()
     for chunk in agenda.candidates.inBatches(of: Cycle.chunk) {
       let decided = try parts.store.read { reader in
