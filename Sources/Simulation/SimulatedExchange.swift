@@ -145,6 +145,26 @@ struct SimulatedExchange: ExchangePort {
     }
   }
 
+  func move(
+    _ ids: [ItemID], kind: RecordKind, to target: FolderID, in mailbox: Mailbox
+  ) async throws(SyncError) -> [Result<ItemID, SyncError>] {
+    let index = try world.mailboxIndex(mailbox)
+    let place: SimItem.Place = target == folder(index, kind, .own) ? .own : .policy
+    let detail = ids.map(\.rawValue).joined(separator: " ")
+    return try world.call(.init(name: "mail.move", isWrite: true, detail: "\(mailbox.address) \(detail)")) {
+      [world] lies throws(SyncError) in
+      ids.enumerated().map { position, id in
+        if lies && position == 0 { return .failure(SyncError(.transient, "locked")) }
+        guard let found = world.mailboxes[index].items.firstIndex(where: { $0.id == id }) else {
+          return .failure(SyncError(.notFound, "no \(id)"))
+        }
+        world.mutations += 1
+        world.move(item: found, in: index, to: place)
+        return .success(world.mailboxes[index].items[found].id)
+      }
+    }
+  }
+
   func stampedItems(_ foreignIDs: [EntityID]?, kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [StampedItem] {
     let index = try world.mailboxIndex(mailbox)
     return try world.call(.init(name: "mail.stamped", isWrite: false, detail: mailbox.address)) { [world] _ throws(SyncError) in
