@@ -20,6 +20,8 @@ final class Oracle {
   /// Births of records that a user deleted in a mailbox, and in the ERP.
   private var deletedInMailbox: Set<Int> = []
   private var deletedInERP: Set<EntityID> = []
+  /// Mailboxes whose policy once wanted no category on linked items.
+  private var mayBearNoMark: Set<Int> = []
   /// Entities that left a filter, or may have.
   private var mayHaveLeft: Set<EntityID> = []
   /// Writes whose outcome the engine could not know.
@@ -53,6 +55,17 @@ final class Oracle {
   func scopeMayHaveChanged(_ entity: SimEntity) { mayHaveLeft.insert(entity.id) }
 
   func policyChanged() { for entity in world.entities { mayHaveLeft.insert(entity.id) } }
+
+  /// The mailbox's linked items bear no mark yet, or need none any more.
+  func marksChanged(in mailbox: Int) { mayBearNoMark.insert(mailbox) }
+
+  /// An item that was linked without a mark gets one once the policy wants it.
+  private func isMarkedAnew(_ item: SimItem, _ update: ItemUpdate, _ mailbox: Int) -> Bool {
+    guard mayBearNoMark.contains(mailbox), let categories = update.changes[.categories] else { return false }
+    var marked = item
+    marked.fields[.categories] = categories
+    return CalmOracle(oracle: self).isInScope(marked, mailbox, isLinked: true)
+  }
 
   // MARK: What the engine does
 
@@ -103,7 +116,7 @@ final class Oracle {
   func engineUpdates(_ item: SimItem, _ update: ItemUpdate, in mailbox: Int) {
     if !update.changes.isEmpty { checkDirection(.exchange, item.kind, mailbox, what: "updates \(item.id)") }
     checkIntent("updates \(item.id)") { $0.itemID == item.id }
-    if !CalmOracle(oracle: self).isInScope(item, mailbox, isLinked: true) {
+    if !CalmOracle(oracle: self).isInScope(item, mailbox, isLinked: true), !isMarkedAnew(item, update, mailbox) {
       report("I6", "the engine writes to \(item.id), which is private or out of the policy's scope")
     }
     let shape = RecordShape.of(item.kind)

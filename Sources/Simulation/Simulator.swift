@@ -152,7 +152,9 @@ final class Simulation: @unchecked Sendable {
     case .flipConflict: world.policies[mailbox].conflict = Policy.Conflict.allCases[(salt >> 3) % Policy.Conflict.allCases.count]
     case .flipDirection: change(mailbox) { $0.direction = Policy.Direction.allCases[(salt >> 3) % Policy.Direction.allCases.count] }
     case .flipFilter: change(mailbox) { $0.filter = Policy.Filter.allCases[(salt >> 3) % Policy.Filter.allCases.count] }
-    case .flipCategoryRule: change(mailbox) { $0.withoutCategory.toggle() }
+    case .flipCategoryRule:
+      change(mailbox) { $0.withoutCategory.toggle() }
+      oracle.marksChanged(in: mailbox)
     case .flipMerge: change(mailbox) { $0.mergeByEmail.toggle() }
     case .switchEmployee: world.isEmployeeOn[mailbox].toggle()
     case .wipeCache: exchangeCache(for: MemoryState())

@@ -83,8 +83,6 @@ struct Executor: Sendable {
           case .link, .acknowledge:
             // With a remote write due as well, that write's outcome saves the link.
             guard alone, let entity = decision.pair.entity, let item = decision.pair.item else { continue }
-            // What the direction does not carry is not agreed on: should the direction change, it is carried then.
-            if decision.isDrifted { continue }
             if decision.pair.link == nil { tally.count("linked") }
             try outcome.saveLink(
               decision.pair, entity: entity.entity, item: item.item, origin: item.item.operationID == nil ? .exchange : .erp, at: now,
@@ -176,13 +174,6 @@ struct Executor: Sendable {
 struct FreshEntities: Sendable {
   var written: [EntityID: Entity] = [:]
   var failed: Set<EntityID> = []
-}
-
-extension Decided {
-  /// Whether a side has a change that the policy's direction does not carry.
-  var isDrifted: Bool {
-    actions.contains { if case .drift = $0.step { true } else { false } }
-  }
 }
 
 extension Action {
