@@ -37,13 +37,14 @@ let package = Package(
     .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
   ],
   targets: [
-    system("CCurl", "libcurl", apt: "libcurl4-openssl-dev"),
+    system("CCrypto", "libcrypto", apt: "libssl-dev"), system("CCurl", "libcurl", apt: "libcurl4-openssl-dev"),
     system("CFuse", "fuse3", apt: "libfuse3-dev"),
     system("CXML2", "libxml-2.0", apt: "libxml2-dev"),
     system("CICU", "icu-i18n", apt: "libicu-dev"),
     system("CGMIME", "gobject-2.0", apt: "libgmime-3.0-dev"),
     .target(name: "CurlShim", dependencies: ["CCurl"]),
     .target(name: "FuseShim", dependencies: ["CFuse"]),
+    .target(name: "SignShim", dependencies: ["CCrypto"]),
     .target(name: "XMLShim", dependencies: ["CXML2"]),
     .target(name: "ZoneShim", dependencies: ["CICU"]),
     .target(
@@ -54,21 +55,21 @@ let package = Package(
     module("Reconcile", ["Model"]),
     module("Render", ["Model"]),
     // One outside thing each.
-    module("Transport", ["CurlShim", "Model"]),
+    module("Transport", ["CurlShim", "Model"]), module("OAuth", ["SignShim", "Transport", "Model"]),
     module("XMLStream", ["XMLShim"]),
     module("TimeZones", ["ZoneShim"]),
     module("MIME", ["MIMEShim"]),
     module("Configuration", ["Model", yaml]),
     module("Store", ["Model", "Render", grdb]),
     // The two remotes.
-    module("Exchange", ["Model", "Transport", "XMLStream", "TimeZones"]),
-    module("ERP", ["MIME", "Model", "Transport"]),
+    module("Exchange", ["Model", "OAuth", "Transport", "XMLStream", "TimeZones"]),
+    module("ERP", ["MIME", "Model", "OAuth", "Transport"]),
     // What runs.
     module("SyncEngine", ["MIME", "Model", "Reconcile", "Render", "Store"]),
     module("Control", ["Model"]),
     module("Mount", ["Model", "Store", "Control", "FuseShim"]),
     module(
-      "Daemon", ["Configuration", "Exchange", "ERP", "TimeZones", "SyncEngine", "Mount", "Control", "Store", "Model", "Transport"]),
+      "Daemon", ["Configuration", "Exchange", "ERP", "TimeZones", "SyncEngine", "Mount", "Control", "Store", "Model", "OAuth", "Transport"]),
     // The sandbox: two servers to try policies against. Nothing above imports it.
     module("SandboxSeed"),
     module("SandboxStore", [grdb, trees]),
@@ -92,7 +93,7 @@ let package = Package(
     tests("XMLStream"), tests("MIME"),
     tests("Model"), tests("Reconcile", ["Model"]), tests("Render", ["Model"], exclude: ["Snapshots"]),
     .target(name: "FakeTransport", dependencies: ["Model", "Transport"], path: "Tests/FakeTransport", swiftSettings: strict),
-    tests("ERP", ["Model", "Transport", "FakeTransport"]),
+    tests("ERP", ["Model", "Transport", "FakeTransport"]), tests("OAuth", ["Model", "Transport", "FakeTransport"]),
     tests("Exchange", ["Model", "Transport", "XMLStream", "FakeTransport"]),
     .testTarget(name: "DocumentationTests", dependencies: ["Exchange", "ERP", "Render", "Model", "XMLStream"], swiftSettings: strict),
   ]

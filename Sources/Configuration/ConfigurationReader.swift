@@ -69,7 +69,7 @@ public enum ConfigurationReader {
   }
 
   private static func hasLiteral(_ settings: Settings) -> Bool {
-    var secrets = settings.accounts.compactMap(\.password)
+    var secrets = settings.accounts.flatMap { [$0.password, $0.oauth?.clientSecret, $0.oauth?.privateKey].compactMap { $0 } }
     switch settings.erp.authentication {
     case .password(_, let password): secrets.append(password)
     case .oauth2(_, let secret, _, let password, let token): secrets += [secret, password, token].compactMap { $0 }

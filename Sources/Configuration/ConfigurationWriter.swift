@@ -43,6 +43,13 @@ public enum ConfigurationWriter {
     if let user = account.username { lines.append("    username: \(quoted(user))") }
     if account.password != nil { lines.append("    password: \(hidden)") }
     lines.append("    auth: \(account.authentication.rawValue)")
+    if let oauth = account.oauth {
+      var parts = ["token_url: \(quoted(oauth.tokenURL))", "client_id: \(quoted(oauth.clientID))"]
+      if oauth.clientSecret != nil { parts.append("client_secret: \(hidden)") }
+      if let certificate = oauth.certificate { parts += ["certificate: \(quoted(certificate))", "private_key: \(hidden)"] }
+      parts.append("scope: \(quoted(oauth.scope))")
+      lines.append("    oauth: {\(parts.joined(separator: ", "))}")
+    }
     if let server = account.server { lines.append("    server: \(quoted(server))") }
     lines += ["    access: \(account.access.rawValue)", "    active: \(account.isActive)", "    logging: \(account.logging.rawValue)"]
     if let policy = account.defaultPolicy { lines.append("    default_policy: \(quoted(policy))") }

@@ -101,7 +101,7 @@ struct SettingsReader {
   private static let accountKeys = [
     "name", "email", "username", "password", "auth", "server", "access", "active", "logging", "default_policy", "select_batch",
     "update_batch",
-    "attachment_limit", "concurrency", "test_only",
+    "attachment_limit", "concurrency", "test_only", "oauth",
   ]
 
   private func accounts(_ top: Section, _ policies: [Policy]) -> [ExchangeAccount] {
@@ -131,6 +131,7 @@ struct SettingsReader {
     if account.password == nil, !section.mentions("password"), account.authentication == .basic || account.authentication == .ntlm {
       section.fault("password", "is missing", allowed: SecretParser.allowed)
     }
+    account.oauth = oauth(section, isNeeded: account.authentication == .oauth2)
     account.server = address("server", section)
     account.access = section.choice("access", default: .delegate)
     account.isActive = section.flag("active", default: true)
@@ -145,6 +146,28 @@ struct SettingsReader {
     account.concurrency = section.number("concurrency", default: 4, in: 1...27)
     account.isTestOnly = section.flag("test_only", default: false)
     return name == nil || email == nil ? nil : account
+  }
+
+  private func oauth(_ parent: Section, isNeeded: Bool) -> OAuthSettings? {
+    guard parent["oauth"] != nil else {
+      if isNeeded { parent.fault("oauth", "is missing", allowed: "a section with token_url, client_id and client_secret or certificate") }
+      return nil
+    }
+    let known = ["token_url", "client_id", "client_secret", "certificate", "private_key", "scope"]
+    let section = Section(parent["oauth"], path: parent.key("oauth"), known: known, collector)
+    let secrets = SecretParser(collector: collector)
+    let url = address("token_url", section, required: true)
+    let id = section.text("client_id", required: true, allowed: "the application's id")
+    let secret = secrets.secret("client_secret", section)
+    let certificate = section.text("certificate")
+    let key = secrets.secret("private_key", section, required: certificate != nil)
+    if (secret == nil) == (certificate == nil), !section.mentions("client_secret") {
+      section.fault("client_secret", "or certificate is needed, one of the two", allowed: SecretParser.allowed)
+    }
+    guard let url, let id else { return nil }
+    return OAuthSettings(
+      tokenURL: url, clientID: id, clientSecret: secret, certificate: certificate, privateKey: key,
+      scope: section.text("scope") ?? OAuthSettings.exchangeOnlineScope)
   }
 
   // MARK: Guards

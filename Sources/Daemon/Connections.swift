@@ -1,7 +1,9 @@
 import Configuration
 import ERP
 import Exchange
+import Foundation
 import Model
+import OAuth
 import Store
 import SyncEngine
 import Transport
@@ -16,10 +18,11 @@ struct Connections: Sendable {
   ///   store's owner is remembered beside the store.
   init(_ settings: Settings, isReadOnly: Bool = false) throws(SyncError) {
     let agent = "concordfs/\(Service.version)"
+    let erpTransport = CurlTransport(maximumConnections: 2, userAgent: agent)
     erp = AcumaticaClient(
-      settings: settings.erp, password: try Self.password(settings.erp), transport: CurlTransport(maximumConnections: 2, userAgent: agent),
-      surroundings: .system,
-      memory: isReadOnly ? .none : .file(settings.store + ".session"), isReadOnly: isReadOnly)
+      settings: settings.erp, password: try Self.password(settings.erp), transport: erpTransport, surroundings: .system,
+      memory: isReadOnly ? .none : .file(settings.store + ".session"),
+      tokens: try Self.tokens(settings.erp, erpTransport, .file(settings.store + ".token")), isReadOnly: isReadOnly)
     var exchange: [String: any ExchangePort] = [:]
     for var account in settings.accounts where account.isActive {
       guard let endpoint = account.server else {
@@ -28,9 +31,10 @@ struct Connections: Sendable {
       }
       let authentication = try Self.authentication(account)
       if isReadOnly { account.isTestOnly = true }
+      let transport = CurlTransport(maximumConnections: account.concurrency, userAgent: agent)
       exchange[account.name] = EWSClient(
-        account: account, authentication: authentication, endpoint: endpoint,
-        transport: CurlTransport(maximumConnections: account.concurrency, userAgent: agent), surroundings: .system)
+        account: account, authentication: authentication, endpoint: endpoint, transport: transport, surroundings: .system,
+        tokens: try Self.tokens(account, transport))
     }
     self.exchange = exchange
   }
@@ -46,17 +50,56 @@ struct Connections: Sendable {
   private static func password(_ settings: ERPSettings) throws(SyncError) -> String {
     switch settings.authentication {
     case .password(_, let secret): try SecretReader.value(of: secret)
-    case .oauth2: throw SyncError(.configuration, "erp.auth: OAuth 2.0 is not supported by this version; use username and password")
+    case .oauth2: ""
     }
+  }
+
+  /// The ERP's own authority gives its tokens: to a user's password, or to a refresh token of an earlier sign-in in a browser.
+  private static func tokens(_ settings: ERPSettings, _ transport: CurlTransport, _ memory: RefreshTokenMemory) throws(SyncError)
+    -> TokenSource?
+  {
+    guard case .oauth2(let id, let secret, let username, let password, let refreshToken) = settings.authentication else { return nil }
+    let grant: OAuthClient.Grant
+    if let refreshToken {
+      grant = .refreshToken(try SecretReader.value(of: refreshToken))
+    } else if let username, let password {
+      grant = .password(username: username, password: try SecretReader.value(of: password))
+    } else {
+      throw SyncError(.configuration, "erp.auth: OAuth 2.0 needs username and password, or a refresh_token")
+    }
+    let client = OAuthClient(
+      tokenURL: settings.url + "/identity/connect/token", clientID: id, proof: .secret(try SecretReader.value(of: secret)),
+      scope: "api offline_access", grant: grant)
+    return TokenSource(client: client, transport: transport, surroundings: .system, memory: memory)
+  }
+
+  private static func tokens(_ account: ExchangeAccount, _ transport: CurlTransport) throws(SyncError) -> TokenSource? {
+    guard account.authentication == .oauth2 else { return nil }
+    guard let oauth = account.oauth else {
+      throw SyncError(.configuration, "exchange account '\(account.name)': auth: oauth2 needs the section 'oauth'")
+    }
+    let proof: OAuthClient.Proof
+    if let path = oauth.certificate, let key = oauth.privateKey {
+      // A certificate is no secret: others may read it.
+      guard let certificate = try? String(contentsOfFile: path, encoding: .utf8) else {
+        throw SyncError(.configuration, "exchange account '\(account.name)': the certificate \(path) cannot be read")
+      }
+      proof = .assertion(try ClientAssertion(certificate: certificate, key: try SecretReader.value(of: key)))
+    } else if let secret = oauth.clientSecret {
+      proof = .secret(try SecretReader.value(of: secret))
+    } else {
+      throw SyncError(.configuration, "exchange account '\(account.name)': oauth needs client_secret, or certificate and private_key")
+    }
+    let client = OAuthClient(
+      tokenURL: oauth.tokenURL, clientID: oauth.clientID, proof: proof, scope: oauth.scope, grant: .clientCredentials)
+    return TokenSource(client: client, transport: transport, surroundings: .system)
   }
 
   private static func authentication(_ account: ExchangeAccount) throws(SyncError) -> HTTPAuthentication {
     let user = account.username ?? account.email
     switch account.authentication {
     case .negotiate: return .negotiate
-    case .oauth2:
-      throw SyncError(
-        .configuration, "exchange account '\(account.name)': OAuth 2.0 is not supported by this version; use basic, ntlm or negotiate")
+    case .oauth2: return .none
     case .basic, .ntlm:
       guard let secret = account.password else {
         throw SyncError(.configuration, "exchange account '\(account.name)' needs a password for \(account.authentication.rawValue)")

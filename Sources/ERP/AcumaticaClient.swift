@@ -1,5 +1,6 @@
 import Foundation
 public import Model
+public import OAuth
 public import Transport
 
 /// The ERP over Acumatica's contract-based REST API (endpoint Default, 24.200.001 and its neighbours).
@@ -16,12 +17,14 @@ public struct AcumaticaClient: ERPPort {
   /// A client; nothing is sent before the first call.
   /// - Parameters:
   ///   - password: the secret of `settings.authentication`, resolved.
+  ///   - tokens: gives the bearer tokens to sign in with instead of a password (OAuth 2.0).
   ///   - isReadOnly: refuse every write, as the last line of defence of a plan.
   public init(
     settings: ERPSettings, password: String, transport: any HTTPTransport, surroundings: Surroundings, memory: SessionMemory = .none,
-    isReadOnly: Bool = false
+    tokens: TokenSource? = nil, isReadOnly: Bool = false
   ) {
-    session = ERPSession(settings: settings, password: password, transport: transport, surroundings: surroundings, memory: memory)
+    session = ERPSession(
+      settings: settings, password: password, transport: transport, surroundings: surroundings, memory: memory, tokens: tokens)
     contract = ContractVersion(endpoint: settings.endpoint)
     self.isReadOnly = isReadOnly
   }

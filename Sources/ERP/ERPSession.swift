@@ -1,11 +1,14 @@
 import Foundation
 import Model
+import OAuth
 import Transport
 
 /// One signed-in session of the ERP: requests one after the other, signed in when needed, signed in again once after a 401.
 actor ERPSession {
   private let settings: ERPSettings
   private let password: String
+  /// Gives the bearer tokens to sign in with instead of a password (OAuth 2.0).
+  private let tokens: TokenSource?
   private let transport: any HTTPTransport
   private let surroundings: Surroundings
   private let memory: SessionMemory
@@ -29,7 +32,11 @@ actor ERPSession {
   /// From half of the licence's requests a minute on, the site delays each: we stay below.
   private static let shareOfLimit = 0.45
 
-  init(settings: ERPSettings, password: String, transport: any HTTPTransport, surroundings: Surroundings, memory: SessionMemory) {
+  init(
+    settings: ERPSettings, password: String, transport: any HTTPTransport, surroundings: Surroundings, memory: SessionMemory,
+    tokens: TokenSource? = nil
+  ) {
+    self.tokens = tokens
     self.memory = memory
     self.settings = settings
     self.password = password
@@ -108,12 +115,25 @@ actor ERPSession {
   /// Sends one request when its turn has come.
   private func transmit(_ request: HTTPRequest) async throws(SyncError) -> HTTPResponse {
     try await takeTurn()
-    return try await transport.send(request)
+    guard let tokens else { return try await transport.send(request) }
+    var request = request
+    let token = try await tokens.token()
+    request.authentication = .bearer(token: token)
+    let answer = try await transport.send(request)
+    if answer.status == 401 { await tokens.invalidate(token) }
+    return answer
   }
 
   private func signIn() async throws(SyncError) {
+    if let tokens {
+      // The token is the session's key: the site opens it with the first request.
+      jar.removeAll()
+      _ = try await tokens.token()
+      isSignedIn = true
+      return
+    }
     guard case .password(let username, _) = settings.authentication else {
-      throw SyncError(.configuration, "erp.auth: OAuth 2.0 is not supported by this version; use username and password")
+      throw SyncError(.configuration, "erp.auth: nothing gives the tokens that it asks for")
     }
     await closeLeftOver()
     jar.removeAll()

@@ -1,4 +1,5 @@
 public import Model
+public import OAuth
 import Synchronization
 public import Transport
 import XMLStream
@@ -8,6 +9,7 @@ public final class EWSClient: ExchangePort {
   let account: ExchangeAccount
   let surroundings: Surroundings
   private let authentication: HTTPAuthentication
+  private let tokens: TokenSource?
   private let endpoint: String
   private let transport: any HTTPTransport
   private let gate: AccountGate
@@ -44,11 +46,15 @@ public final class EWSClient: ExchangePort {
   /// A client; nothing is sent before the first call.
   /// - Parameters:
   ///   - authentication: of the account, with its secret resolved.
+  ///   - tokens: gives the bearer tokens to sign in with instead (OAuth 2.0).
   ///   - endpoint: address of `Exchange.asmx`.
   public init(
-    account: ExchangeAccount, authentication: HTTPAuthentication, endpoint: String, transport: any HTTPTransport, surroundings: Surroundings
+    account: ExchangeAccount, authentication: HTTPAuthentication, endpoint: String, transport: any HTTPTransport,
+    surroundings: Surroundings,
+    tokens: TokenSource? = nil
   ) {
     self.account = account
+    self.tokens = tokens
     self.authentication = authentication
     self.endpoint = endpoint
     self.transport = transport
@@ -117,7 +123,7 @@ public final class EWSClient: ExchangePort {
   ) async throws(SyncError) -> XMLElement {
     var xml = XMLWriter()
     writeEnvelope(&xml, mailbox, version, body)
-    let request = HTTPRequest(
+    var request = HTTPRequest(
       method: "POST", url: endpoint,
       headers: [
         (name: "Content-Type", value: "text/xml; charset=utf-8"), (name: "X-AnchorMailbox", value: mailbox.address),
@@ -128,7 +134,12 @@ public final class EWSClient: ExchangePort {
       throw SyncError(
         .unauthorized, "Exchange refused the account's sign-in a moment ago: check its user, password and auth (\(what))")
     }
-    let answer = try await transport.send(request)
+    var answer = try await send(&request)
+    if answer.status == 401, let tokens, case .bearer(let token) = request.authentication {
+      // A token may be withdrawn before its time: one new one is tried.
+      await tokens.invalidate(token)
+      answer = try await send(&request)
+    }
     let root = try? XML.parse(answer.body)
     guard answer.status == 200 else {
       let error = EWSErrors.error(for: answer, body: root, now: surroundings.now(), what)
@@ -150,6 +161,11 @@ public final class EWSClient: ExchangePort {
     }
     note(root)
     return reply
+  }
+
+  private func send(_ request: inout HTTPRequest) async throws(SyncError) -> HTTPResponse {
+    if let tokens { request.authentication = .bearer(token: try await tokens.token()) }
+    return try await transport.send(request)
   }
 
   private func note(_ root: XMLElement) {

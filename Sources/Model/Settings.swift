@@ -92,6 +92,8 @@ public struct ExchangeAccount: Sendable, Hashable {
   public var password: Secret?
   /// How to sign in.
   public var authentication: Authentication
+  /// The OAuth 2.0 client, where `authentication` is `oauth2`.
+  public var oauth: OAuthSettings?
   /// Endpoint address; nil: Autodiscover.
   public var server: String?
   /// How the employees' mailboxes are reached.
@@ -120,6 +122,38 @@ public struct ExchangeAccount: Sendable, Hashable {
     self.password = password
     self.authentication = authentication
     self.server = server
+  }
+}
+
+/// The `oauth` section of an Exchange account: a client of its own (client credentials), for Exchange in the cloud or in hybrid mode.
+public struct OAuthSettings: Sendable, Hashable {
+  /// Token endpoint of the authority: https, or http on this machine.
+  public var tokenURL: String
+  /// The client's id (the application's).
+  public var clientID: String
+  /// What it proves itself with: a secret, or
+  public var clientSecret: Secret?
+  /// the path of a certificate in PEM,
+  public var certificate: String?
+  /// with its private key in PEM.
+  public var privateKey: Secret?
+  /// What the token is for.
+  public var scope: String
+
+  /// Where Exchange Online's tokens are for.
+  public static let exchangeOnlineScope = "https://outlook.office365.com/.default"
+
+  /// Creates the value from its parts.
+  public init(
+    tokenURL: String, clientID: String, clientSecret: Secret? = nil, certificate: String? = nil, privateKey: Secret? = nil,
+    scope: String = exchangeOnlineScope
+  ) {
+    self.tokenURL = tokenURL
+    self.clientID = clientID
+    self.clientSecret = clientSecret
+    self.certificate = certificate
+    self.privateKey = privateKey
+    self.scope = scope
   }
 }
 

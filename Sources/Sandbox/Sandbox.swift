@@ -155,6 +155,7 @@ public final class Sandbox: Sendable {
       }
       if path == "/ews/exchange.asmx" { return await exchange.handle(request) }
       if path == "/entity" || path.hasPrefix("/entity/") { return await erp.handle(request) }
+      if path.hasPrefix("/identity/") { return await erp.handleIdentity(request) }
       if path.hasPrefix("/t/") { return await erp.handleInquiries(request) }
       if path.hasPrefix("/sandbox/") { return await Self.control(request, exchange, erp) }
       return HTTPResponse(statusCode: .notFound)
@@ -192,6 +193,10 @@ public final class Sandbox: Sendable {
       case (.DELETE, "/sandbox/erp/log"): await erp.clearLog()
       case (.POST, "/sandbox/erp/traffic"): await erp.writeTraffic(to: String(decoding: body, as: UTF8.self))
       case (.DELETE, "/sandbox/erp/traffic"): await erp.writeTraffic(to: nil)
+      case (.POST, "/sandbox/erp/agree"):
+        return HTTPResponse(statusCode: .ok, body: Data(await erp.agree().utf8))
+      case (.POST, "/sandbox/erp/token-lifetime"):
+        await erp.setTokenLifetime(seconds: Double(String(decoding: body, as: UTF8.self)) ?? 3600)
       case (.POST, "/sandbox/erp/fault"): try await erp.installFault(json: body)
       default: return HTTPResponse(statusCode: .notFound)
       }

@@ -40,6 +40,10 @@ public actor ERPServer {
   var faults: [InstalledFault] = []
   /// Actions under way: how many more times the client is told to wait.
   var operations: [String: Int] = [:]
+  /// Bearer tokens with their ends, and refresh tokens that were not used yet.
+  var bearers: [String: Date] = [:]
+  var refreshTokens: Set<String> = []
+  var tokenSeconds = 3600.0
   /// Until when the server told its clients to wait; who comes earlier is noted so in the log.
   var busyUntil = Date(timeIntervalSince1970: 0)
   /// Where bodies are written, when somebody asked for them.
@@ -239,6 +243,7 @@ public actor ERPServer {
   }
 
   private func checkSession(_ request: HTTPRequest) throws {
+    if hasToken(request) { return }
     let now = configuration.now()
     guard let session = Self.session(request), let used = sessions[session], now.timeIntervalSince(used) < Self.idleSeconds else {
       throw ERPRefusal(401, "You are not logged in.")

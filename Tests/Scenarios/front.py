@@ -2,15 +2,21 @@
 
 import base64
 import http.server
+import json
 import os
 import pathlib
+import secrets
 import shutil
 import socket
 import subprocess
 import threading
+import time
+import urllib.parse
 
 import requests
 import spnego
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 
 import processes
 
@@ -165,3 +171,55 @@ class KerberosFront:
             process.terminate()
         for process in self.processes:
             process.wait(30)
+
+
+class Authority:
+    """A token endpoint that checks what a client proves itself with, by the cryptography package, and tells the sandbox of its tokens."""
+
+    def __init__(self, base, certificate=None, seconds=3600):
+        self.client_id, self.secret = "11111111-2222-3333-4444-555555555555", "client-secret"
+        self.grants, self.refusals = [], []
+        authority = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+            def do_POST(self):
+                form = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+                try:
+                    authority.check(form, certificate, f"{authority.base}/token")
+                    token = secrets.token_urlsafe(32)
+                    requests.post(f"{base}/sandbox/exchange/token", json={"token": token, "user": DELEGATE[0], "seconds": seconds}).raise_for_status()
+                    authority.grants.append(form)
+                    status, answer = 200, {"access_token": token, "token_type": "Bearer", "expires_in": seconds}
+                except Exception as error:
+                    authority.refusals.append(repr(error))
+                    status, answer = 401, {"error": "invalid_client", "error_description": "the client could not prove itself"}
+                content = json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.base = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def check(self, form, certificate, audience):
+        assert form["grant_type"] == "client_credentials" and form["client_id"] == self.client_id and form["scope"]
+        if certificate is None:
+            assert form["client_secret"] == self.secret
+            return
+        assert form["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" and "client_secret" not in form
+        signed, _, signature = form["client_assertion"].rpartition(".")
+        decode = lambda part: base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+        certificate.public_key().verify(decode(signature), signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+        header, claims = (json.loads(decode(part)) for part in signed.split("."))
+        assert header["alg"] == "RS256" and decode(header["x5t#S256"]) == certificate.fingerprint(hashes.SHA256())
+        assert claims["aud"] == audience and claims["iss"] == claims["sub"] == self.client_id and claims["jti"]
+        assert claims["nbf"] <= time.time() < claims["exp"] <= time.time() + 3600
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()

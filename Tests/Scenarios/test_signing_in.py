@@ -1,6 +1,10 @@
 """concordfs signs in as servers of others ask it to: NTLM by pyspnego's server, Kerberos by MIT's KDC and Apache; by impersonation too."""
 
+import subprocess
+
 import pytest
+import requests
+from cryptography import x509
 
 import front
 import mailbox
@@ -62,5 +66,70 @@ def test_kerberos_signs_in_with_the_ticket_of_the_environment(world):
 
 def test_impersonation_does_the_same_as_delegate_access(world):
     world.edit(("    auth: basic\n", "    auth: basic\n    access: impersonation\n"))
+    world.run("sync", check=0)
+    assert is_synchronized(world)
+
+
+def with_oauth(world, authority, proof):
+    lines = world.config.read_text().replace("    auth: basic\n", f"    auth: oauth2\n    access: impersonation\n    oauth: {{token_url: {authority.base}/token, client_id: {authority.client_id}, {proof}}}\n").splitlines(keepends=True)
+    inside = lines.index("exchange:\n")
+    lines = [line for index, line in enumerate(lines) if index < inside or not line.startswith("    password: ")]
+    world.config.write_text("".join(lines))
+
+
+def test_oauth_with_a_secret_and_tokens_that_end(world):
+    authority = front.Authority(world.sandbox.base, seconds=2)
+    try:
+        with_oauth(world, authority, "client_secret: client-secret")
+        world.run("sync", check=0)
+        assert is_synchronized(world) and authority.grants and not authority.refusals
+        # A token is not asked for with every request.
+        assert len(authority.grants) < len(world.control.exchange_log()) / 4
+        authority.secret = "another"
+        result = world.run("sync")
+        assert result.returncode == 77 and "token" in result.stderr and "client-secret" not in result.stderr, result.stderr
+    finally:
+        authority.close()
+
+
+def test_oauth_with_a_certificate(world):
+    key, certificate = world.directory / "key.pem", world.directory / "certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=concordfs", "-days", "2", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    authority = front.Authority(world.sandbox.base, x509.load_pem_x509_certificate(certificate.read_bytes()))
+    try:
+        with_oauth(world, authority, f"certificate: {certificate}, private_key: {{file: {key}}}")
+        world.run("sync", check=0)
+        assert is_synchronized(world) and len(authority.grants) == 1 and not authority.refusals, authority.refusals
+    finally:
+        authority.close()
+
+
+def erp_oauth(world, grant):
+    lines = world.config.read_text().splitlines(keepends=True)
+    place = next(index for index, line in enumerate(lines) if line.startswith("  auth: "))
+    lines[place] = f"  auth: {{client_id: 5B3A2F10-0000-4000-8000-C0FFEE000001@Company, client_secret: sandbox-application, {grant}}}\n"
+    world.config.write_text("".join(lines))
+
+
+def test_the_erp_takes_a_password_for_tokens_and_rotates_refresh_tokens(world):
+    erp_oauth(world, "username: concord, password: sandbox-erp")
+    world.run("sync", check=0)
+    assert is_synchronized(world)
+    kept = world.store.with_name(world.store.name + ".token")
+    assert kept.stat().st_mode & 0o777 == 0o600
+    first = kept.read_text()
+    world.run("sync", check=0)
+    second = kept.read_text()
+    assert second != first, "refresh tokens rotate"
+    output = (world.directory / "sandbox.log").read_text() + world.run("log", "-n", "1000").stdout
+    assert first not in output and second not in output and second.encode() not in world.store.read_bytes()
+
+
+def test_the_erp_takes_a_refresh_token_of_a_sign_in_in_a_browser_and_tokens_end_meanwhile(world):
+    agreed = requests.post(f"{world.sandbox.base}/sandbox/erp/agree").text
+    erp_oauth(world, f"refresh_token: {agreed}")
+    world.run("sync", check=0)
+    requests.post(f"{world.sandbox.base}/sandbox/erp/token-lifetime", data="1").raise_for_status()
+    world.erp.put(LastName="Made later")
     world.run("sync", check=0)
     assert is_synchronized(world)

@@ -1,0 +1,59 @@
+public import FlyingFox
+import Foundation
+
+/// The site's authority: tokens for a user's password or a refresh token, which is good once and replaced each time.
+extension ERPServer {
+  /// The connected application that may ask for tokens.
+  public static let application = (id: "5B3A2F10-0000-4000-8000-C0FFEE000001@Company", secret: "sandbox-application")
+
+  /// Answers `POST /identity/connect/token`.
+  public func handleIdentity(_ request: HTTPRequest) async -> HTTPResponse {
+    guard request.method == .POST, request.path.hasSuffix("/connect/token") else { return HTTPResponse(statusCode: .notFound) }
+    let body = String(decoding: (try? await request.bodyData) ?? Data(), as: UTF8.self)
+    var form: [String: String] = [:]
+    for part in body.split(separator: "&") {
+      let pair = part.split(separator: "=", maxSplits: 1).map { $0.replacing("+", with: " ").removingPercentEncoding ?? "" }
+      form[pair[0]] = pair.count > 1 ? pair[1] : ""
+    }
+    guard form["client_id"] == Self.application.id, form["client_secret"] == Self.application.secret else {
+      return Self.json(400, .object(["error": .text("invalid_client")]))
+    }
+    switch form["grant_type"] {
+    case "password":
+      guard form["username"] == configuration.username, form["password"] == configuration.password else { return Self.invalidGrant }
+    case "refresh_token":
+      guard refreshTokens.remove(form["refresh_token"] ?? "") != nil else { return Self.invalidGrant }
+    default: return Self.json(400, .object(["error": .text("unsupported_grant_type")]))
+    }
+    let (token, refresh) = (UUID().uuidString, UUID().uuidString)
+    bearers[token] = configuration.now().addingTimeInterval(tokenSeconds)
+    refreshTokens.insert(refresh)
+    return Self.json(
+      200,
+      .object([
+        "access_token": .text(token), "expires_in": .number(tokenSeconds), "token_type": .text("Bearer"), "refresh_token": .text(refresh),
+        "scope": .text(form["scope"] ?? "api offline_access"),
+      ]))
+  }
+
+  private static let invalidGrant = json(400, .object(["error": .text("invalid_grant")]))
+
+  /// A refresh token as if a user had agreed in a browser.
+  public func agree() -> String {
+    let token = UUID().uuidString
+    refreshTokens.insert(token)
+    return token
+  }
+
+  /// How long tokens last from now on, in seconds; those given out already end.
+  public func setTokenLifetime(seconds: Double) {
+    tokenSeconds = seconds
+    bearers = [:]
+  }
+
+  /// Whether a request carries a token that is good.
+  func hasToken(_ request: HTTPRequest) -> Bool {
+    guard let header = request.headers[.authorization], header.lowercased().hasPrefix("bearer ") else { return false }
+    return bearers[String(header.dropFirst(7))].map { $0 > configuration.now() } ?? false
+  }
+}
