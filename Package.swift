@@ -73,7 +73,7 @@ let package = Package(
     // The sandbox: two servers to try policies against. Nothing above imports it.
     module("SandboxSeed"),
     module("SandboxStore", [grdb, trees]),
-    module("SandboxExchange", ["MIME", "TimeZones", "XMLStream", "SandboxStore", http, trees]),
+    module("SandboxExchange", ["MIME", "TimeZones", "XMLStream", "SandboxStore", http, trees, sockets]),
     module("SandboxERP", ["SandboxStore", http]),
     module("Sandbox", ["MIME", "SandboxSeed", "SandboxStore", "SandboxExchange", "SandboxERP", http, sockets]),
     // The engine on rails: no part of the product.
