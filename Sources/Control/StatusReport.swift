@@ -78,9 +78,14 @@ public struct StatusReport: Sendable, Codable, Hashable {
   public var isPaused: Bool
   /// Everybody that is configured, in the configuration's order.
   public var employees: [Person]
+  /// Events that have no appointment because their owner does not synchronize, one line each; nil: none.
+  public var unserved: [String]?
 
   /// Creates the value from its parts.
-  public init(version: String, isRunning: Bool, mountPoint: String?, isPaused: Bool, employees: [Person]) {
+  public init(
+    version: String, isRunning: Bool, mountPoint: String?, isPaused: Bool, employees: [Person], unserved: [String]? = nil
+  ) {
+    self.unserved = unserved
     self.version = version
     self.isRunning = isRunning
     self.mountPoint = mountPoint
@@ -116,6 +121,7 @@ public struct StatusReport: Sendable, Codable, Hashable {
       for hold in person.holds { lines.append("\(person.employee): held for a decision: \(hold) ('concordfs holds show \(hold)')") }
       for kind in person.kinds { if let message = kind.message { lines.append("\(person.employee): \(kind.kind.rawValue): \(message)") } }
     }
+    lines += unserved ?? []
     return lines.map(ControlGrammar.printable).joined(separator: "\n") + "\n"
   }
 

@@ -43,7 +43,10 @@ public struct Reporting: Sendable {
             kinds: kinds, errors: try reader.failures(mailbox: employee.mailbox).count,
             holds: holds.filter { $0.mailbox == employee.mailbox }.map(\.id)))
       }
-      return StatusReport(version: Service.version, isRunning: isRunning, mountPoint: mountPoint, isPaused: allPaused, employees: people)
+      let unserved = UnservedEvents(stored: try reader.meta(UnservedEvents.key)).entries.map(\.text)
+      return StatusReport(
+        version: Service.version, isRunning: isRunning, mountPoint: mountPoint, isPaused: allPaused, employees: people,
+        unserved: unserved.isEmpty ? nil : unserved)
     }
   }
 

@@ -72,7 +72,14 @@ public struct SyncEngine: Sendable {
     for kind in Set(spokes.map(\.kind)).sorted() {
       _ = try await ERPFeed(parts: parts, log: log).refresh(kind, full: full, progress: progress)
     }
-    return try parts.store.read { try OwnerCodes.known($0) }.complete(people)
+    let known = try parts.store.read { try OwnerCodes.known($0) }.complete(people)
+    if spokes.contains(where: { $0.kind == .events }) {
+      let ids = Set(
+        try self.spokes(employees: nil, kinds: [.events]).filter { $0.section.direction.carries(from: .erp) }.map(\.employee.id))
+      let served = known.filter { ids.contains($0.id) }.reduce(into: Set<String>()) { $0.formUnion($1.ownerCodes) }
+      try UnservedEvents.refresh(parts, log, served: served)
+    }
+    return known
   }
 
   /// Puts back what a conflict or a delete overwrote; the next cycle carries it on.
@@ -144,6 +151,11 @@ public struct SyncEngine: Sendable {
     let people = try await readERP(spokes, full: false) { _ in }
     var lines: [PlanLine] = []
     for spoke in spokes { lines += try await Planning(parts: parts, log: log, cycle: cycle(spoke, people)).lines() }
+    if employees == nil && spokes.contains(where: { $0.kind == .events }) {
+      lines += try parts.store.read { UnservedEvents(stored: try $0.meta(UnservedEvents.key)) }.entries.map {
+        PlanLine(employee: $0.owner, kind: .events, side: nil, action: "leave", name: $0.name, changes: [], reason: $0.text)
+      }
+    }
     return lines
   }
 }

@@ -260,3 +260,18 @@ def test_more_invitations_than_the_guard_allows_wait_for_a_decision(office):
     office.run("holds", "approve", held.split()[0], check=0)
     sync(office)
     assert sent(office) == {("request", guest): 2 for guest in GUESTS}
+
+
+def test_an_event_whose_owner_does_not_synchronize_is_named(office):
+    """Carol's calendar is switched off: her meeting has no appointment, and nobody is told of one."""
+    office.edit(("email: carol@example.test, policy: carol}", "email: carol@example.test, policy: carol, sync: false}"))
+    start = kinds.soon()
+    office.erp.put(
+        "Event", owner=office.ids["carol"], Summary="Unseen", StartDate=start.isoformat(), EndDate=(start + datetime.timedelta(hours=1)).isoformat(),
+        Attendees=[{"Email": {"value": "bob@example.test"}}])
+    named = f"'Unseen' has no appointment, and its attendees see none: its owner {office.ids['carol']} does not synchronize events"
+    assert named in office.run("plan", check=0).stdout
+    sync(office, 2)
+    assert calendar(office, "bob", "Unseen") == [] and sent(office) == {}
+    assert office.run("log", check=0).stdout.count(named) == 1
+    assert named in office.run("status", check=0).stdout
