@@ -88,7 +88,7 @@ let package = Package(
       name: "concordfs-bench", dependencies: ["Mount", "Control", "Store", "Render", "Model", "SandboxSeed", arguments],
       swiftSettings: strict),
     tests("Configuration", ["Model"]), tests("Control", ["Model"]), tests("Store", ["Model", "Render", grdb]),
-    tests("TimeZones"), tests("Simulation"),
+    tests("TimeZones"), tests("Simulation"), tests("Mount", ["Control", "Store", "Model"]),
     tests("Transport", ["Model"]),
     tests("XMLStream"), tests("MIME"),
     tests("Model"), tests("Reconcile", ["Model"]), tests("Render", ["Model"], exclude: ["Snapshots"]),

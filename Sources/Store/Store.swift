@@ -14,6 +14,12 @@ public final class Store: Sendable {
   /// How much of the file SQLite maps into memory, in bytes.
   private static let mappedBytes = 256 << 20
 
+  /// What the writing connection keeps in memory, in bytes: a transaction of thousands of scattered records fits, and no page is written
+  /// twice for it.
+  private static let writerCacheBytes = 32 << 20
+  /// Pages of 4 KiB after which the log is carried over into the file.
+  private static let pagesPerCheckpoint = 8192
+
   /// Opens the cache, creating it when it is missing.
   /// - Parameters:
   ///   - path: of the database file; its directory is created with mode 0700, the file with 0600.
@@ -65,7 +71,10 @@ public final class Store: Sendable {
       try db.execute(sql: "PRAGMA trusted_schema = OFF")
       try db.execute(sql: "PRAGMA secure_delete = OFF")
       try db.execute(sql: "PRAGMA mmap_size = \(mappedBytes)")
-      if !db.configuration.readonly { try db.execute(sql: "PRAGMA synchronous = NORMAL") }
+      guard !db.configuration.readonly else { return }
+      try db.execute(sql: "PRAGMA synchronous = NORMAL")
+      try db.execute(sql: "PRAGMA cache_size = -\(writerCacheBytes / 1024)")
+      try db.execute(sql: "PRAGMA wal_autocheckpoint = \(pagesPerCheckpoint)")
     }
     return configuration
   }
