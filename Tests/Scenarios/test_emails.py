@@ -260,7 +260,7 @@ def test_a_changed_category_re_marks_what_was_exported_and_nothing_else(mounted)
     mounted.edit(("category: {name: ERP,", "category: {name: Hub,"))
     assert mounted.daemon.control("ctl", "reload\n") == 0
     mounted.control.clear()
-    mounted.daemon.sync()
+    mounted.daemon.sync("alice@example.test emails wait")
     operations = [entry["operation"] for entry in mounted.control.exchange_log()]
     mounted.daemon.sync()
     after = {item.message_id: (item.categories, item.mime_content) for item in messages(mounted)}
