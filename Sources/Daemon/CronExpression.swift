@@ -3,16 +3,17 @@ import Model
 
 /// A cron expression of five fields: minute, hour, day of month, month, day of week (crontab(5)).
 ///
-/// Where both day fields are restricted, a day that matches either is taken. A local time that a change of the clock skips is made up at
-/// the first minute after the gap; one that comes twice is taken once, the first time.
+/// Where both day fields are restricted, a day that matches either is taken; with a `*` in one (also with a step, as `*/2`) both have to
+/// match. A local time that a change of the clock skips is made up at the first minute after the gap. One that comes twice is taken once,
+/// the first time, unless every hour is meant: then the hour that comes twice counts as two.
 struct CronExpression {
   private let minutes: Set<Int>
   private let hours: Set<Int>
   private let days: Set<Int>
   private let months: Set<Int>
   private let weekdays: Set<Int>
-  private let anyDay: Bool
-  private let anyWeekday: Bool
+  private let eitherDay: Bool
+  private let everyHour: Bool
 
   private static let monthNames = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
   private static let weekdayNames = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
@@ -29,8 +30,8 @@ struct CronExpression {
     self.days = days
     self.months = months
     self.weekdays = Set(weekdays.map { $0 % 7 })
-    anyDay = fields[2].hasPrefix("*")
-    anyWeekday = fields[4].hasPrefix("*")
+    eitherDay = !fields[2].hasPrefix("*") && !fields[4].hasPrefix("*")
+    everyHour = hours.count == 24
   }
 
   private static func values(_ field: String, _ range: ClosedRange<Int>, _ names: [String] = [], first: Int = 0) -> Set<Int>? {
@@ -68,13 +69,16 @@ struct CronExpression {
         continue
       }
       for hour in hours.sorted() {
-        for minute in minutes.sorted() {
-          guard
-            let date = calendar.date(
-              bySettingHour: hour, minute: minute, second: 0, of: day, matchingPolicy: .nextTime, repeatedTimePolicy: .first)
-          else { continue }
-          let found = Timestamp(milliseconds: Int64((date.timeIntervalSince1970 * 1000).rounded()))
-          if found > instant, accepts(found) { return found }
+        // Of an hour that comes twice all minutes of the first pass before those of the second.
+        for policy in everyHour ? [Calendar.RepeatedTimePolicy.first, .last] : [.first] {
+          for minute in minutes.sorted() {
+            guard
+              let date = calendar.date(
+                bySettingHour: hour, minute: minute, second: 0, of: day, matchingPolicy: .nextTime, repeatedTimePolicy: policy)
+            else { continue }
+            let found = Timestamp(milliseconds: Int64((date.timeIntervalSince1970 * 1000).rounded()))
+            if found > instant, accepts(found) { return found }
+          }
         }
       }
     }
@@ -82,11 +86,6 @@ struct CronExpression {
   }
 
   private func matches(day: Int, weekday: Int) -> Bool {
-    switch (anyDay, anyWeekday) {
-    case (true, true): true
-    case (false, true): days.contains(day)
-    case (true, false): weekdays.contains(weekday)
-    case (false, false): days.contains(day) || weekdays.contains(weekday)
-    }
+    eitherDay ? days.contains(day) || weekdays.contains(weekday) : days.contains(day) && weekdays.contains(weekday)
   }
 }

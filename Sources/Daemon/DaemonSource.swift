@@ -46,6 +46,9 @@ final class DaemonSource: ControlSource {
 
   var settings: Settings { state.withLock { $0.settings } }
 
+  /// Whether no round may start for anybody.
+  var isPaused: Bool { state.withLock { $0.allPaused } }
+
   func note(next: [String: Timestamp]) { state.withLock { $0.next = next } }
 
   // MARK: What the files show
