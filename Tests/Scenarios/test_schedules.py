@@ -58,6 +58,8 @@ def test_the_next_time_is_shown(office):
 def test_nothing_runs_in_a_pause_and_what_came_due_runs_when_it_ends(office):
     start(office, "name: often, every: 10s")
     arrives(office, "tasks", "alice", "before")
+    # A round that runs is finished, pause or not.
+    office.daemon.sync()
     assert office.daemon.control("ctl", "pause all\n") == 0
     office.control.clear()
     erp, box = kinds.sides(office, "tasks", "alice")
