@@ -77,6 +77,7 @@ actor Coordinator {
       default: break
       }
       wanted.subtract(joined)
+      end(current.task)
       // Others may have started a round meanwhile: then it is waited for, and joined where it serves.
     }
     if wanted.isEmpty { return .success(reports) }
@@ -95,9 +96,12 @@ actor Coordinator {
     }
     round = Round(employees: wanted, kinds: demand.kinds, isFull: demand.isFull, task: task)
     let result = await task.value
-    round = nil
+    end(task)
     return result.map { reports + $0 }
   }
+
+  /// The round has ended. Whoever hears of it first says so: waiting for it again would come back at once, and never let another job in.
+  private func end(_ task: Task<Result<[CycleReport], SyncError>, Never>) { if round?.task == task { round = nil } }
 
   /// Ends the round that runs, between two writes.
   func cancel() async {

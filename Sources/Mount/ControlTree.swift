@@ -15,11 +15,15 @@ final class ControlTree: Sendable {
     var bytes: [UInt8]
     var modified: Timestamp
     var taken: ContinuousClock.Instant
+    var isOld = false
   }
 
   private let plane: any ControlPlane
   private let nodes = Mutex<[Int64: Node]>([:])
   private let snapshots = Mutex<[Int64: Snapshot]>([:])
+  /// Files that somebody writes to, and how many: the kernel holds their pages until the write is answered, and whoever brings it another
+  /// size or time waits for them. So these stay as they were told last.
+  private let written = Mutex<[Int64: Int]>([:])
 
   /// How long one rendering of a file is served: readers of one moment read the same bytes.
   private static let snapshotAge = Duration.milliseconds(500)
@@ -66,24 +70,29 @@ final class ControlTree: Sendable {
 
   /// A file's bytes of this moment.
   func contents(_ file: ControlFile, ino: Int64) -> (bytes: [UInt8], modified: Timestamp) {
+    if written.withLock({ $0[ino] != nil }), let told = snapshots.withLock({ $0[ino] }) { return (told.bytes, told.modified) }
     // A log only grows: it needs no snapshot, and who follows it waits for nothing.
     if file.name == "log" { return plane.contents(of: file) }
     let now = ContinuousClock.now
-    if let known = snapshots.withLock({ $0[ino] }), now - known.taken < Self.snapshotAge { return (known.bytes, known.modified) }
+    if let known = snapshots.withLock({ $0[ino] }), !known.isOld, now - known.taken < Self.snapshotAge { return (known.bytes, known.modified) }
     let fresh = plane.contents(of: file)
     snapshots.withLock { $0[ino] = Snapshot(bytes: fresh.bytes, modified: fresh.modified, taken: now) }
     return fresh
   }
 
   /// After a write the next reader sees what it led to.
-  func forgetSnapshots() { snapshots.withLock { $0.removeAll() } }
+  func forgetSnapshots() { snapshots.withLock { all in for ino in all.keys { all[ino]?.isOld = true } } }
 
   func write(
     _ bytes: [UInt8], to file: ControlFile, user: UInt32, completion: @escaping @Sendable (Int32) -> Void
   ) -> (any ControlWriteHandle)? {
-    plane.write(bytes, to: file, user: user) { [self] code in
+    let ino = number(of: .file(file))
+    written.withLock { $0[ino, default: 0] += 1 }
+    return plane.write(bytes, to: file, user: user) { [self] code in
       forgetSnapshots()
       completion(code)
+      // Only now, answered: the kernel has let go of the pages.
+      written.withLock { all in all[ino] = all[ino].flatMap { $0 > 1 ? $0 - 1 : nil } }
     }
   }
 }

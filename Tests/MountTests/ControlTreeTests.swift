@@ -10,6 +10,7 @@ import Testing
   /// A plane with a counter of renderings.
   private final class Plane: ControlPlane {
     let rendered = Mutex(0)
+    let waiting = Mutex<[@Sendable (Int32) -> Void]>([])
 
     func files(employee: String?) -> [ControlFile] {
       [["sync"], ["status"], ["log"], ["policies", "Sales.yaml"]].map {
@@ -28,9 +29,11 @@ import Testing
     func write(
       _ bytes: [UInt8], to file: ControlFile, user: UInt32, completion: @escaping @Sendable (Int32) -> Void
     ) -> (any ControlWriteHandle)? {
-      completion(0)
+      waiting.withLock { $0.append(completion) }
       return nil
     }
+
+    func answer() { for completion in waiting.withLock({ $0 }) { completion(0) } }
   }
 
   private let plane = Plane()
@@ -70,6 +73,20 @@ import Testing
     #expect(contents("status") == first)
     #expect(contents("log") != contents("log"))
     _ = tree.write([], to: ControlFile(path: ["sync"], employee: nil, isWritable: true), user: 0) { _ in }
+    plane.answer()
     #expect(contents("status") != first)
+  }
+
+  @Test func `a file that is written to stays as it was told last until the write is answered`() {
+    let file = ControlFile(path: ["sync"], employee: nil, isWritable: true)
+    let ino = tree.number(of: .file(file))
+    let told = tree.contents(file, ino: ino)
+    tree.forgetSnapshots()
+    _ = tree.write([], to: file, user: 0) { _ in }
+    #expect(tree.contents(file, ino: ino) == told)
+    tree.forgetSnapshots()
+    #expect(tree.contents(file, ino: ino) == told)
+    plane.answer()
+    #expect(tree.contents(file, ino: ino).bytes != told.bytes)
   }
 }
