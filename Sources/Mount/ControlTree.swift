@@ -74,7 +74,9 @@ final class ControlTree: Sendable {
     // A log only grows: it needs no snapshot, and who follows it waits for nothing.
     if file.name == "log" { return plane.contents(of: file) }
     let now = ContinuousClock.now
-    if let known = snapshots.withLock({ $0[ino] }), !known.isOld, now - known.taken < Self.snapshotAge { return (known.bytes, known.modified) }
+    if let known = snapshots.withLock({ $0[ino] }), !known.isOld, now - known.taken < Self.snapshotAge {
+      return (known.bytes, known.modified)
+    }
     let fresh = plane.contents(of: file)
     snapshots.withLock { $0[ino] = Snapshot(bytes: fresh.bytes, modified: fresh.modified, taken: now) }
     return fresh
