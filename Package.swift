@@ -89,7 +89,7 @@ let package = Package(
       swiftSettings: strict),
     tests("Configuration", ["Model"]), tests("Control", ["Model"]), tests("Store", ["Model", "Render", grdb]),
     tests("TimeZones"), tests("Simulation"), tests("Mount", ["Control", "Store", "Model"]),
-    tests("Daemon", ["Model"]),
+    tests("Daemon", ["Model", "Store", "SyncEngine"]),
     tests("Transport", ["Model"]),
     tests("XMLStream"), tests("MIME"),
     tests("Model"), tests("Reconcile", ["Model"]), tests("Render", ["Model"], exclude: ["Snapshots"]),

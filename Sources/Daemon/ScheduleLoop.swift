@@ -8,6 +8,8 @@ struct ScheduleLoop: Sendable {
 
   /// The loop looks at the clock at least this often, in milliseconds, so that a set clock or a suspended machine is noticed.
   private static let longestSleep: Int64 = 30_000
+  /// How soon the end of a pause is noticed, in milliseconds.
+  private static let pausedSleep: Int64 = 1000
   private static let key = "schedules"
 
   func run() async {
@@ -23,7 +25,8 @@ struct ScheduleLoop: Sendable {
         Task { await source.synchronize(demand) }
       }
       source.note(next: Self.byEmployee(look.next, settings))
-      let wake = min(look.next.values.min() ?? .init(milliseconds: .max), now.advanced(milliseconds: Self.longestSleep))
+      let longest = now.advanced(milliseconds: source.isPaused ? Self.pausedSleep : Self.longestSleep)
+      let wake = min(look.next.values.min() ?? longest, longest)
       do { try await Task.sleep(for: .milliseconds(max(wake.milliseconds - source.now().milliseconds, 50))) } catch { return }
     }
   }
