@@ -37,10 +37,15 @@ def test_test_names_each_step(world):
     lines = result.stdout.splitlines()
     assert all(line.startswith("ok ") for line in lines)
     # Sign in, read each record type, reach each mailbox.
-    assert len(lines) == 1 + 4 + 3 and all(any(f"read {kind}" in line for line in lines) for kind in ["contacts", "tasks", "events", "emails"])
+    assert all(any(f"ERP: read {kind}" in line for line in lines) for kind in ["contacts", "tasks", "events", "emails"])
+    assert sum("server http" in line for line in lines) == sum("sign in as" in line for line in lines) == 1
+    for name in ["alice", "bob", "carol"]:
+        steps = [line for line in lines if f"mailbox {name}@example.test" in line]
+        assert len(steps) == 1 + len(["contacts", "tasks", "events", "emails"]), steps
+    assert any("folder 'ERP Tasks' is made by the first synchronization" in line for line in lines)
     (world.directory / "exchange.secret").write_text("wrong")
     failed = world.run("test")
-    assert failed.returncode == 69 and failed.stdout.count("FAILED") == 3 and "wrong" not in failed.stdout
+    assert failed.returncode == 69 and failed.stdout.count("FAILED") == 1 and "sign in as" in failed.stdout and "wrong" not in failed.stdout
 
 
 def test_unreachable_servers_end_sync_with_69(world):
