@@ -86,6 +86,8 @@ struct ERPWriter: Sendable {
           for field in changes.keys { base[field] = entity.fields[field] }
           link.baseEntity = Base(fields: base, version: nil)
           _ = try transaction.save(link)
+        } else {
+          try executor.outcome.noteMatch(entity, item.item, transaction)
         }
       } else {
         try executor.outcome.saveLink(

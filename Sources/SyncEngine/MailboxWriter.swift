@@ -165,8 +165,13 @@ struct MailboxWriter: Sendable {
     }
     let isCreated = if case .createItem = entry.write.action.step { true } else { false }
     _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox, isCreated: isCreated)
+    var pair = entry.write.pair
+    // The first half of a matched pair has noted it.
+    if entry.write.isHalf {
+      pair.link = try pair.link ?? transaction.reader.link(entity: entity.id, kind: spoke.kind, mailbox: spoke.mailbox)
+    }
     try executor.outcome.saveLink(
-      entry.write.pair, entity: entity, item: item, baseItem: base, operation: item.operationID, origin: .erp,
+      pair, entity: entity, item: item, baseItem: base, operation: item.operationID, origin: .erp,
       written: entry.write.action.writtenFields, at: now, transaction)
     try transaction.close(entry.write.operation)
   }

@@ -48,6 +48,18 @@ struct Outcome: Sendable {
     return base
   }
 
+  /// Keeps a matched pair of which only a part is written: what matched may change before the rest is, and then the item would be taken for a
+  /// new one. Nothing is agreed on yet, so that the next comparison is that of a match.
+  func noteMatch(_ entity: Entity, _ item: Item, _ transaction: any RecordTransaction) throws {
+    guard try transaction.reader.link(item: item.version.id, kind: spoke.kind, mailbox: spoke.mailbox) == nil,
+      try transaction.reader.link(entity: entity.id, kind: spoke.kind, mailbox: spoke.mailbox) == nil
+    else { return }
+    _ = try transaction.save(
+      Link(
+        id: 0, mailbox: spoke.mailbox, kind: spoke.kind, entityID: entity.id, itemID: item.version.id, baseEntity: nil, baseItem: nil,
+        state: .linked, origin: .exchange, uid: entity.id.rawValue, operationID: nil, moveKey: item.moveKey, syncedAt: nil))
+  }
+
   /// Forgets a pair and its file.
   func removeLink(_ pair: Pair, _ transaction: any RecordTransaction) throws {
     guard let link = pair.link else { return }

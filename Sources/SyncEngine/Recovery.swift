@@ -164,8 +164,18 @@ struct Recovery: Sendable {
         link.baseEntity = Base(fields: base, version: nil)
         _ = try transaction.save(link)
       }
+      try keepMatch(intent, entity, transaction)
       try transaction.close(intent.id)
     }
+  }
+
+  /// A matched pair whose first write arrived is a pair, though its link could not be kept.
+  private func keepMatch(_ intent: Intent, _ entity: Entity, _ transaction: any RecordTransaction) throws {
+    let hasArrived = !intent.payload.isEmpty && intent.payload.names.allSatisfy { entity.fields.same($0, in: intent.payload) }
+    guard hasArrived, intent.link == nil, let id = intent.itemID,
+      let item = try transaction.reader.item(id, kind: spoke.kind, mailbox: spoke.mailbox), item.presence == .present
+    else { return }
+    try executor.outcome.noteMatch(entity, item.item, transaction)
   }
 
   /// A write that will be tried again, though it may have told others already.
