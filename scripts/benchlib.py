@@ -124,6 +124,11 @@ employees:
         os.stat(self.mount / ".control")
         return time.monotonic() - began
 
+    def check(self):
+        """Fails with the daemon's last words when it has ended."""
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the daemon ended with {self.process.returncode}: {(self.directory / 'daemon.log').read_text()[-2000:]}")
+
     def stop(self):
         if self.process and self.process.poll() is None:
             self.process.terminate()
