@@ -116,6 +116,11 @@ struct EmailExecutor: Sendable {
     return Fields([.categories: .set([name])])
   }
 
+  /// A message's own date: it never changes, while Exchange's time of the last change moves with every read flag.
+  private static func date(of item: Item) -> Timestamp? {
+    if case .instant(let date, _)? = item.fields[.start] { date } else { item.modified }
+  }
+
   /// Saves a pair and its file.
   /// - Parameter content: the message as Exchange has it; nil: not read yet, the next look at the pair reads it.
   func save(
@@ -132,7 +137,9 @@ struct EmailExecutor: Sendable {
         origin: known?.origin ?? origin, uid: known?.uid ?? entityID.rawValue,
         operationID: operation ?? known?.operationID ?? item.operationID,
         moveKey: item.moveKey ?? known?.moveKey, syncedAt: now))
-    if let content { try executor.outcome.putFile(link, item: item, bytes: content, modified: item.modified ?? now, transaction) }
+    if let content {
+      try executor.outcome.putFile(link, item: item, bytes: content, modified: Self.date(of: item) ?? now, transaction)
+    }
     for subject in [Subject.entity(entityID), Subject.item(item.version.id)] {
       try transaction.clearFailure(mailbox: spoke.mailbox, kind: spoke.kind, subject: subject)
     }
