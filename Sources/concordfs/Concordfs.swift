@@ -15,6 +15,6 @@ struct Concordfs: AsyncParsableCommand {
 
   static func main() async {
     let names = Set(configuration.subcommands.compactMap { $0.configuration.commandName ?? "\($0)".lowercased() } + ["help"])
-    await main(MountHelper.arguments(Array(CommandLine.arguments.dropFirst()), subcommands: names))
+    await runToTheEnd(MountHelper.arguments(Array(CommandLine.arguments.dropFirst()), subcommands: names))
   }
 }
