@@ -78,7 +78,7 @@ public final class ControlFiles: ControlPlane {
       let lines = try ControlGrammar.lines(bytes)
       let employees = source.employees()
       if file.path == ["ctl"] {
-        let holds = Set(source.holdTexts().map(\.id))
+        let holds = source.decidableHolds()
         var commands: [ControlCommand] = []
         for line in lines { commands.append(try ControlGrammar.command(line, employees: employees, holds: holds)) }
         return run(commands: commands, lines, file, completion)

@@ -35,6 +35,8 @@ public enum ControlCommand: Sendable, Hashable {
   /// nil: everybody.
   case pause(String?)
   case resume(String?)
+  /// Takes mailboxes over from whatever other installation serves them.
+  case takeOver(String?)
   case approve(String)
   case discard(String)
   case logLevel(LogEntry.Level)
@@ -134,13 +136,14 @@ public enum ControlGrammar {
     guard words.count <= 2 else { throw refuse("'\(printable(line))' has too many words") }
     switch words.first {
     case "reload" where words.count == 1: return .reload
-    case "pause", "resume":
+    case "takeover" where subject == nil: throw refuse("'takeover' needs an employee's address, or 'all'")
+    case "pause", "resume", "takeover":
       var employee: String?
       if let subject, subject != "all" {
         guard employees.contains(subject.lowercased()) else { throw refuse("there is no employee '\(printable(subject))'", notFound) }
         employee = subject.lowercased()
       }
-      return words[0] == "pause" ? .pause(employee) : .resume(employee)
+      return words[0] == "pause" ? .pause(employee) : words[0] == "resume" ? .resume(employee) : .takeOver(employee)
     case "approve", "discard":
       guard let subject else { throw refuse("'\(words[0])' needs the id of a hold; see holds/") }
       guard holds.contains(subject) else { throw refuse("there is no open hold '\(printable(subject))'; see holds/", notFound) }
@@ -157,7 +160,7 @@ public enum ControlGrammar {
       return .restore(entry)
     default:
       throw refuse(
-        "'\(printable(line))' is not understood; allowed: reload, pause, resume, approve HOLD, discard HOLD, log-level LEVEL, restore ENTRY"
+        "'\(printable(line))' is not understood; allowed: reload, pause, resume, approve HOLD, discard HOLD, log-level LEVEL, restore ENTRY, takeover EMPLOYEE|all"
       )
     }
   }

@@ -16,6 +16,8 @@ public protocol ControlSource: Sendable {
   func logText(employee: String?) -> (bytes: [UInt8], modified: Timestamp)
   /// One file a cycle that waits for a decision, by its id.
   func holdTexts() -> [(id: String, text: String)]
+  /// Ids of the holds about which something can be decided.
+  func decidableHolds() -> Set<String>
   /// Synchronizes; returns when the cycle has ended. The text says how it went.
   func perform(_ request: SyncRequest) async -> Result<String, SyncError>
   /// Carries out a command. The text says what was done.
@@ -30,4 +32,9 @@ public protocol ControlSource: Sendable {
   func history(of file: String) -> [String]
   /// Keeps them.
   func keep(_ lines: [String], of file: String)
+}
+
+extension ControlSource {
+  /// Those that wait for a decision.
+  public func decidableHolds() -> Set<String> { Set(holdTexts().map(\.id)) }
 }

@@ -42,7 +42,7 @@ public struct StatusReport: Sendable, Codable, Hashable {
     public var policy: String?
     /// Account's name.
     public var account: String
-    /// `running`, `paused`, `off`, `idle`.
+    /// `running`, `paused`, `off`, `suspended`, `idle`.
     public var state: String
     /// Next cycle by the schedules, ISO 8601.
     public var next: String?
@@ -52,10 +52,13 @@ public struct StatusReport: Sendable, Codable, Hashable {
     public var errors: Int
     /// Cycles that wait for a decision.
     public var holds: [String]
+    /// Why schedules leave the mailbox alone for a while; nil: they do not.
+    public var suspended: String?
 
     /// Creates the value from its parts.
     public init(
-      employee: String, policy: String?, account: String, state: String, next: String?, kinds: [Kind], errors: Int, holds: [String]
+      employee: String, policy: String?, account: String, state: String, next: String?, kinds: [Kind], errors: Int, holds: [String],
+      suspended: String? = nil
     ) {
       self.employee = employee
       self.policy = policy
@@ -65,6 +68,7 @@ public struct StatusReport: Sendable, Codable, Hashable {
       self.kinds = kinds
       self.errors = errors
       self.holds = holds
+      self.suspended = suspended
     }
   }
 
@@ -118,6 +122,7 @@ public struct StatusReport: Sendable, Codable, Hashable {
     }
     lines += TextTable.render(rows)
     for person in employees {
+      if let suspended = person.suspended { lines.append("\(person.employee): \(suspended) ('resume \(person.employee)' tries at once)") }
       for hold in person.holds { lines.append("\(person.employee): held for a decision: \(hold) ('concordfs holds show \(hold)')") }
       for kind in person.kinds { if let message = kind.message { lines.append("\(person.employee): \(kind.kind.rawValue): \(message)") } }
     }

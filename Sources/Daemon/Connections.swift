@@ -40,8 +40,9 @@ struct Connections: Sendable {
   }
 
   /// The parts of an engine over these connections.
-  func parts(store: Store, echo: @escaping @Sendable (LogEntry) -> Void) -> EngineParts {
-    EngineParts(store: store, erp: erp, exchange: exchange, surroundings: .system, zones: .system, echo: echo)
+  func parts(store: Store, installation: Installation, echo: @escaping @Sendable (LogEntry) -> Void) -> EngineParts {
+    EngineParts(
+      store: store, erp: erp, exchange: exchange, surroundings: .system, zones: .system, installation: installation, echo: echo)
   }
 
   /// Signs out everywhere.

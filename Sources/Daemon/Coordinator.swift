@@ -10,6 +10,8 @@ actor Coordinator {
     var employees: [String]?
     var kinds: Set<RecordKind>?
     var isFull: Bool
+    /// Somebody asks for these employees by name: what is left alone after many failures is tried too.
+    var isUrged = false
     /// An entry of the journal to put back before the cycles.
     var restores: Int64? = nil
   }
@@ -87,7 +89,8 @@ actor Coordinator {
       let result: Result<[CycleReport], SyncError>
       do throws(SyncError) {
         if let entry = demand.restores { _ = try await engine.restore(entry: entry) }
-        result = .success(try await engine.synchronize(employees: employees, kinds: demand.kinds, full: demand.isFull))
+        result = .success(
+          try await engine.synchronize(employees: employees, kinds: demand.kinds, full: demand.isFull, isUrged: demand.isUrged))
       } catch {
         result = .failure(error)
       }

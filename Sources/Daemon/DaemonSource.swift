@@ -80,6 +80,12 @@ final class DaemonSource: ControlSource {
     ((try? store.read { try $0.holds(open: true) }) ?? []).map { ($0.id, Reporting.text($0)) }
   }
 
+  /// Those that were discarded can be approved after all.
+  func decidableHolds() -> Set<String> {
+    let holds = (try? store.read { try $0.holds(open: false) }) ?? []
+    return Set(holds.filter { $0.state == .open || $0.state == .discarded }.map(\.id))
+  }
+
   func now() -> Timestamp { Surroundings.system.now() }
 
   func lastChange() -> Timestamp {
@@ -108,7 +114,8 @@ final class DaemonSource: ControlSource {
   // MARK: What the lines set off
 
   func perform(_ request: SyncRequest) async -> Result<String, SyncError> {
-    let demand = Coordinator.Demand(employees: request.employee.map { [$0] }, kinds: request.kinds, isFull: request.isFull)
+    let demand = Coordinator.Demand(
+      employees: request.employee.map { [$0] }, kinds: request.kinds, isFull: request.isFull, isUrged: request.employee != nil)
     return await synchronize(demand)
   }
 
@@ -147,8 +154,15 @@ final class DaemonSource: ControlSource {
       return .success("paused")
     case .resume(let employee):
       await coordinator.resume(employee)
+      do throws(SyncError) {
+        try CircuitBreaker.reset(employee.flatMap { name in settings.employees.first { $0.email == name } }, CacheRecords(store))
+      } catch { return .failure(error) }
       await notePauses()
       return .success("resumed")
+    case .takeOver(let employee):
+      do throws(SyncError) { return .success(try TakeOver.request(employee.map { [$0] }, settings, store)) } catch {
+        return .failure(error)
+      }
     case .approve(let id): return decide(id, .approved)
     case .discard(let id): return decide(id, .discarded)
     case .logLevel(let level):
@@ -164,7 +178,7 @@ final class DaemonSource: ControlSource {
     guard let mailbox else {
       return .failure(SyncError(.notFound, "there is no entry #\(entry) in the journal; 'concordfs journal' lists them"))
     }
-    return await synchronize(Coordinator.Demand(employees: [mailbox], kinds: nil, isFull: false, restores: entry))
+    return await synchronize(Coordinator.Demand(employees: [mailbox], kinds: nil, isFull: false, isUrged: true, restores: entry))
   }
 
   private func notePauses() async {
@@ -175,13 +189,11 @@ final class DaemonSource: ControlSource {
 
   private func decide(_ id: String, _ decision: Hold.State) -> Result<String, SyncError> {
     do throws(SyncError) {
-      try store.write { transaction in
-        guard var hold = try transaction.reader.hold(id) else { return }
-        hold.state = decision
-        try transaction.save(hold)
+      guard try HoldDecision.decide(id, decision, CacheRecords(store)) else {
+        return .failure(SyncError(.notFound, "there is no hold '\(id)' to decide about; 'concordfs holds' lists them"))
       }
       onChange()
-      return .success(decision == .approved ? "approved: the next cycle carries it out" : "discarded")
+      return .success(decision == .approved ? "approved: the next cycle carries it out" : "discarded: its records stay as they are")
     } catch {
       return .failure(error)
     }

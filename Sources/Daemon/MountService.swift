@@ -25,13 +25,14 @@ extension Service {
     let log = try LogBuffer(store: store)
     let fileSystem = Mutex<FileSystem?>(nil)
     let changed: @Sendable () -> Void = { fileSystem.withLock { $0 }?.controlChanged() }
+    let installation = Installation.system(settings)
     let coordinator = Coordinator(settings: settings) { settings in
       let open = connections.withLock { known in
         // A changed configuration may name other servers or secrets. It was tried when it was read.
         if known.settings != settings, let fresh = try? Connections(settings) { known = (settings, fresh) }
         return known.open
       }
-      let parts = open.parts(store: store) { entry in
+      let parts = open.parts(store: store, installation: installation) { entry in
         log.append(entry)
         echo(entry)
       }

@@ -26,6 +26,7 @@ public struct Reporting: Sendable {
     try store.read { reader in
       var people: [StatusReport.Person] = []
       let holds = try reader.holds(open: true)
+      let breakers = try reader.meta(CircuitBreaker.storedAs)
       for employee in settings.employees {
         let policy = settings.policies.first { $0.name == employee.policy }
         let kinds = try (policy?.sections.keys.sorted() ?? []).filter { SyncEngine.synchronizedKinds.contains($0) }.map { kind in
@@ -34,14 +35,17 @@ public struct Reporting: Sendable {
             kind: kind, linked: try reader.linkCount(kind: kind, mailbox: employee.mailbox), lastStart: run?.started.iso8601,
             lastEnd: run?.ended?.iso8601, outcome: run?.outcome, counts: run?.counts ?? [:], message: run?.message)
         }
+        let rest = try CircuitBreaker.open(employee, stored: breakers)
         let state =
           !employee.isSynchronized
-          ? "off" : allPaused || paused.contains(employee.email) ? "paused" : running.contains(employee.email) ? "running" : "idle"
+          ? "off"
+          : allPaused || paused.contains(employee.email)
+            ? "paused" : running.contains(employee.email) ? "running" : rest == nil ? "idle" : "suspended"
         people.append(
           StatusReport.Person(
             employee: employee.email, policy: employee.policy, account: employee.account, state: state, next: next[employee.email]?.iso8601,
             kinds: kinds, errors: try reader.failures(mailbox: employee.mailbox).count,
-            holds: holds.filter { $0.mailbox == employee.mailbox }.map(\.id)))
+            holds: holds.filter { $0.mailbox == employee.mailbox }.map(\.id), suspended: rest.map(Self.text)))
       }
       let unserved = UnservedEvents(stored: try reader.meta(UnservedEvents.key)).entries.map(\.text)
       return StatusReport(
@@ -53,13 +57,22 @@ public struct Reporting: Sendable {
   /// Records set aside or tried again: employee, type, name, since, tries, reason.
   public func errorLines(employee: String?) throws(SyncError) -> [String] {
     try store.read { reader in
-      try reader.failures(mailbox: employee.map(Mailbox.init)).map { failure in
-        let state = failure.isSetAside ? "set aside" : "again at \(failure.nextAt.iso8601)"
-        let name = try Self.name(of: failure, reader)
-        return
-          "\(failure.mailbox.address) \(failure.kind.rawValue) \(name) since \(failure.since.iso8601) tries \(failure.tries), \(state): \(failure.reason)"
+      let breakers = try reader.meta(CircuitBreaker.storedAs)
+      let suspended = try settings.employees.filter { employee == nil || $0.email == employee }.compactMap { person in
+        try CircuitBreaker.open(person, stored: breakers).map { "\(person.email) all records: \(Self.text($0))" }
       }
+      return try suspended
+        + reader.failures(mailbox: employee.map(Mailbox.init)).map { failure in
+          let state = failure.isSetAside ? "set aside" : "again at \(failure.nextAt.iso8601)"
+          let name = try Self.name(of: failure, reader)
+          return
+            "\(failure.mailbox.address) \(failure.kind.rawValue) \(name) since \(failure.since.iso8601) tries \(failure.tries), \(state): \(failure.reason)"
+        }
     }
+  }
+
+  private static func text(_ circuit: CircuitBreaker.Circuit) -> String {
+    "suspended until \(circuit.until?.iso8601 ?? "-") after \(circuit.failures) failures in a row since \(circuit.since.iso8601): \(circuit.reason)"
   }
 
   private static func name(of failure: Retry, _ reader: StoreReader) throws -> String {

@@ -28,7 +28,7 @@ public struct Service: Sendable {
   ) async throws(SyncError) -> [CycleReport] {
     try check(employees)
     return try await withEngine(log: log) { engine throws(SyncError) in
-      try await engine.synchronize(employees: employees, kinds: kinds, full: full, progress: progress)
+      try await engine.synchronize(employees: employees, kinds: kinds, full: full, isUrged: employees != nil, progress: progress)
     }
   }
 
@@ -37,7 +37,7 @@ public struct Service: Sendable {
   public func restore(entry: Int64, log: @escaping @Sendable (LogEntry) -> Void) async throws(SyncError) -> [CycleReport] {
     try await withEngine(log: log) { engine throws(SyncError) in
       let employee = try await engine.restore(entry: entry)
-      return try await engine.synchronize(employees: [employee], kinds: nil, full: false)
+      return try await engine.synchronize(employees: [employee], kinds: nil, full: false, isUrged: true)
     }
   }
 
@@ -49,7 +49,8 @@ public struct Service: Sendable {
     defer { lock.release() }
     let store = try Store(path: settings.store)
     defer { store.close() }
-    let engine = SyncEngine(settings: settings, parts: try Connections(settings).parts(store: store, echo: log))
+    let engine = SyncEngine(
+      settings: settings, parts: try Connections(settings).parts(store: store, installation: .system(settings), echo: log))
     do throws(SyncError) {
       let answer = try await body(engine)
       await engine.close()
@@ -77,7 +78,7 @@ public struct Service: Sendable {
     let copy = try Store(path: path)
     defer { copy.close() }
     let connections = try Connections(settings, isReadOnly: true)
-    let engine = SyncEngine(settings: settings, parts: connections.parts(store: copy, echo: { _ in }))
+    let engine = SyncEngine(settings: settings, parts: connections.parts(store: copy, installation: .system(settings), echo: { _ in }))
     do throws(SyncError) {
       let lines = try await engine.plan(employees: employees, kinds: kinds)
       await connections.close()
@@ -89,7 +90,7 @@ public struct Service: Sendable {
   }
 
   /// Every employee named exists, else an error that lists those that do.
-  func check(_ employees: [String]?) throws(SyncError) {
+  public func check(_ employees: [String]?) throws(SyncError) {
     for name in employees ?? [] where !settings.employees.contains(where: { $0.email == name }) {
       let known = settings.employees.map(\.email).joined(separator: ", ")
       throw SyncError(.notFound, "there is no employee '\(name)' in \(configurationPath); there are: \(known)")

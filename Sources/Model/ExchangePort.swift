@@ -51,6 +51,13 @@ public protocol ExchangePort: ExchangeMailPort {
   /// - Returns: true when the list was changed.
   func ensureCategory(_ category: Policy.Category, in mailbox: Mailbox, correctColor: Bool) async throws(SyncError) -> Bool
 
+  /// Which installation serves the mailbox (EWS GetUserConfiguration); nil: none has said so.
+  func ownerMark(of mailbox: Mailbox) async throws(SyncError) -> OwnerMark?
+
+  /// Says which installation serves the mailbox (EWS Create/UpdateUserConfiguration).
+  /// - Parameter isNew: there is no mark yet; `alreadyExists` when another has come first.
+  func setOwnerMark(_ mark: OwnerMark, isNew: Bool, of mailbox: Mailbox) async throws(SyncError)
+
   /// Whether the mailbox can be reached with these rights; used by `concordfs test`.
   func probe(_ mailbox: Mailbox) async throws(SyncError) -> MailboxProbe
 

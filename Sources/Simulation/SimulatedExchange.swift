@@ -181,6 +181,21 @@ struct SimulatedExchange: ExchangePort {
     try world.call(.init(name: "mail.category", isWrite: false, detail: mailbox.address)) { _ throws(SyncError) in false }
   }
 
+  func ownerMark(of mailbox: Mailbox) async throws(SyncError) -> OwnerMark? {
+    let index = try world.mailboxIndex(mailbox)
+    return try world.call(.init(name: "mail.owner", isWrite: false, detail: mailbox.address)) { [world] _ throws(SyncError) in
+      world.mailboxes[index].ownerMark
+    }
+  }
+
+  func setOwnerMark(_ mark: OwnerMark, isNew: Bool, of mailbox: Mailbox) async throws(SyncError) {
+    let index = try world.mailboxIndex(mailbox)
+    try world.call(.init(name: "mail.setOwner", isWrite: false, detail: mailbox.address)) { [world] _ throws(SyncError) in
+      if isNew && world.mailboxes[index].ownerMark != nil { throw SyncError(.alreadyExists, "the mailbox has an owner's mark") }
+      world.mailboxes[index].ownerMark = mark
+    }
+  }
+
   func probe(_ mailbox: Mailbox) async throws(SyncError) -> MailboxProbe { MailboxProbe(serverVersion: "15.2", contactCount: 0) }
 
   func support(for kind: RecordKind) -> FieldSupport { RecordShape.of(kind).exchange }

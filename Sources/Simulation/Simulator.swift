@@ -185,12 +185,9 @@ final class Simulation: @unchecked Sendable {
   private func decide(_ state: Hold.State) {
     let isCrashed = world.isCrashed
     world.isCrashed = false
-    try? cache.write { transaction in
-      for var hold in try transaction.reader.holds(open: true) {
-        hold.state = state
-        try transaction.save(hold)
-      }
-    }
+    // What was discarded is left apart for good: at the end it is approved after all.
+    let holds = (try? cache.read { try $0.holds(open: false) }) ?? []
+    for hold in holds { _ = try? HoldDecision.decide(hold.id, state, cache) }
     world.isCrashed = isCrashed
   }
 }

@@ -47,6 +47,8 @@ struct SimMailbox: Sendable {
   /// What left a folder, for listings.
   var departures: [Departure] = []
   var incarnation = 0
+  /// Which installation says that it serves the mailbox.
+  var ownerMark: OwnerMark?
   var folders: Set<Int> = []
 
   struct Departure: Sendable {

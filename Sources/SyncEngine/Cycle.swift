@@ -12,6 +12,7 @@ struct Cycle: Sendable {
   /// Addresses of all employees, in lower case.
   let colleagues: Set<String>
   let exchange: any ExchangePort
+  let owner: OwnerLock
 
   /// Pairs decided and written at once.
   static let chunk = 100
@@ -57,6 +58,7 @@ struct Cycle: Sendable {
   ) async throws(SyncError) {
     try checkEmployee()
     if spoke.account.isTestOnly { return try await reportOnly() }
+    try await owner.enter(spoke, exchange)
     let relocation = Relocation(parts: parts, log: log, spoke: spoke, exchange: exchange)
     guard let folder = try await relocation.folder(acceptsNew: full) else {
       throw SyncError(.folderNotFound, "\(spoke.mailbox.address) has no folder '\(spoke.folderName)' and this account may not create it")
@@ -78,17 +80,23 @@ struct Cycle: Sendable {
       try await ensureCategory()
       try startOverIfPolicyChanged(full: full)
     }
-    let planner = try Planner.make(self, isFirstRun: isFirstRun, folder: folder)
+    var planner = try Planner.make(self, isFirstRun: isFirstRun, folder: folder)
     for pass in 1...Self.passes {
       let agenda = try planner.agenda()
       if !agenda.candidates.isEmpty {
         let guarding = Guarding(parts: parts, guards: guards, spoke: spoke)
-        let count = try count(agenda, planner)
-        if let hold = try guarding.hold(count, isFirstRun: isFirstRun, at: parts.surroundings.now()) {
+        var count = try count(agenda, planner)
+        switch try guarding.verdict(count, isFirstRun: isFirstRun, at: parts.surroundings.now()) {
+        case .goes: break
+        case .held(let hold):
           report.hold = hold.id
           log.write(.warning, "held for a decision (\(hold.id)): \(hold.reason). See 'concordfs holds show \(hold.id)'", spoke)
           return
+        case .discarded:
+          planner.discarded = try parts.store.read { try Discarded(spoke, $0) }
+          count = try self.count(agenda, planner)
         }
+        if count.writes > 0 { try await owner.beforeWriting(spoke, exchange) }
         try await carryOut(agenda, planner, executor, &report, progress)
         try guarding.finishApproved()
       }

@@ -13,27 +13,32 @@ public struct EngineParts: Sendable {
   public var surroundings: Surroundings
   /// The zone database, for the mount's calendars.
   public var zones: Zones
+  /// Who this is among all that could serve a mailbox.
+  public var installation: Installation
   /// Where log lines go besides the store, e.g. standard error.
   public var echo: @Sendable (LogEntry) -> Void
 
   /// The parts of an engine over the SQLite cache.
   public init(
     store: Store, erp: any ERPPort, exchange: [String: any ExchangePort], surroundings: Surroundings, zones: Zones = .none,
-    echo: @escaping @Sendable (LogEntry) -> Void = { _ in }
+    installation: Installation = Installation(machine: "", host: "", store: ""), echo: @escaping @Sendable (LogEntry) -> Void = { _ in }
   ) {
-    self.init(records: CacheRecords(store), erp: erp, exchange: exchange, surroundings: surroundings, zones: zones, echo: echo)
+    self.init(
+      records: CacheRecords(store), erp: erp, exchange: exchange, surroundings: surroundings, zones: zones, installation: installation,
+      echo: echo)
   }
 
   /// The parts of an engine over any cache.
   public init(
     records: any RecordStore, erp: any ERPPort, exchange: [String: any ExchangePort], surroundings: Surroundings, zones: Zones = .none,
-    echo: @escaping @Sendable (LogEntry) -> Void = { _ in }
+    installation: Installation = Installation(machine: "", host: "", store: ""), echo: @escaping @Sendable (LogEntry) -> Void = { _ in }
   ) {
     self.store = records
     self.erp = erp
     self.exchange = exchange
     self.surroundings = surroundings
     self.zones = zones
+    self.installation = installation
     self.echo = echo
   }
 }
@@ -49,7 +54,11 @@ struct Spoke: Sendable {
   var mailbox: Mailbox { employee.mailbox }
 
   /// How far this spoke has processed the observations of one side.
-  func progressCursor(_ side: SystemSide) -> String { "engine/\(mailbox.address)/\(kind.rawValue)/\(side.rawValue)" }
+  func progressCursor(_ side: SystemSide) -> String { Self.progressCursor(mailbox, kind, side) }
+
+  static func progressCursor(_ mailbox: Mailbox, _ kind: RecordKind, _ side: SystemSide) -> String {
+    "engine/\(mailbox.address)/\(kind.rawValue)/\(side.rawValue)"
+  }
 
   /// The policy that the links were last compared under.
   var policyCursor: String { "engine/\(mailbox.address)/\(kind.rawValue)/policy" }
@@ -67,7 +76,11 @@ struct Spoke: Sendable {
   static func offCursor(_ name: String) -> String { "engine/\(name)/off" }
 
   /// Set once a whole cycle has ended well: before that, everything is a first run.
-  var initialisedCursor: String { "engine/\(mailbox.address)/\(kind.rawValue)/initialised" }
+  var initialisedCursor: String { Self.initialisedCursor(mailbox, kind) }
+
+  static func initialisedCursor(_ mailbox: Mailbox, _ kind: RecordKind) -> String {
+    "engine/\(mailbox.address)/\(kind.rawValue)/initialised"
+  }
 
   /// The sync state of the folder.
   func folderCursor(_ folder: FolderID) -> String { "exchange/\(mailbox.address)/\(kind.rawValue)/\(folder.rawValue)" }

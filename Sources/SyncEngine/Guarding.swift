@@ -1,5 +1,4 @@
 import Model
-import Reconcile
 import Store
 
 /// Counts what a cycle is about to do and stops it for a decision when a limit of the configuration is passed.
@@ -13,6 +12,8 @@ struct Guarding: Sendable {
     var deletes: [String] = []
     var creates: [String] = []
     var messages = 0
+    /// Writes of any kind on either side.
+    var writes = 0
     var notices: [String] = []
     var lines: [String] = []
     var linesLeftOut = 0
@@ -20,30 +21,34 @@ struct Guarding: Sendable {
     /// Lines of a hold's plan kept at most; the rest is counted.
     static let lineLimit = 2000
 
-    mutating func add(_ decision: Decided) {
-      addMessages(decision)
-      for action in decision.actions where action.isDelete || action.isCreate {
-        let line = "\(action.intentName) \(action.writtenSide.rawValue) \(decision.pair.name): \(action.reason)"
-        let key = "\(action.intentName) \(decision.pair.subjects.sorted().joined(separator: " "))"
-        if action.isDelete { deletes.append(key) } else { creates.append(key) }
-        if lines.count < Self.lineLimit { lines.append(line) } else { linesLeftOut += 1 }
-      }
-    }
+    /// What is remembered of the plan if it is discarded.
+    var remembered: [String] = []
 
-    private mutating func addMessages(_ decision: Decided) {
-      for action in decision.actions {
-        let number = Notices.messages(decision.notice(of: action), step: action.step, item: decision.pair.item?.item)
-        guard number > 0 else { continue }
-        messages += number
-        notices.append("tell \(number) of \(action.intentName) \(decision.pair.subjects.sorted().joined(separator: " "))")
-        let line = "tell \(number) attendees of \(decision.pair.name): \(action.intentName), \(action.reason)"
-        if lines.count < Self.lineLimit { lines.append(line) } else { linesLeftOut += 1 }
+    mutating func add(_ decision: Decided) {
+      writes += decision.actions.count(where: \.isRemote)
+      for step in decision.heldSteps {
+        switch step.kind {
+        case .delete: deletes.append(step.key)
+        case .create: creates.append(step.key)
+        case .tell: notices.append(step.key)
+        }
+        messages += step.messages
+        remembered.append(step.remembered)
+        if lines.count < Self.lineLimit { lines.append(step.line) } else { linesLeftOut += 1 }
       }
     }
   }
 
-  /// Nil when the cycle may go on; else the hold that stops it.
-  func hold(_ count: Count, isFirstRun: Bool, at now: Timestamp) throws(SyncError) -> Hold? {
+  /// What becomes of a cycle.
+  enum Verdict: Sendable {
+    case goes
+    case held(Hold)
+    /// Its plan was discarded: it is decided anew without that.
+    case discarded
+  }
+
+  /// Whether the cycle may go on.
+  func verdict(_ count: Count, isFirstRun: Bool, at now: Timestamp) throws(SyncError) -> Verdict {
     let linked = try parts.store.read { try $0.linkCount(kind: spoke.kind, mailbox: spoke.mailbox) }
     var reasons: [String] = []
     if guards.deletes.isExceeded(by: count.deletes.count, of: linked) {
@@ -66,13 +71,17 @@ struct Guarding: Sendable {
           try transaction.save(old)
         }
       }
-      return nil
+      return .goes
     }
     let hash = Self.fingerprint((count.deletes + count.creates + count.notices).sorted())
-    let approved = try parts.store.read { try $0.holds(open: false) }.first {
-      $0.mailbox == spoke.mailbox && $0.kind == spoke.kind && $0.hash == hash && $0.state == .approved
+    let decided = try parts.store.read { try $0.holds(open: false) }.filter {
+      $0.mailbox == spoke.mailbox && $0.kind == spoke.kind && $0.hash == hash
     }
-    if approved != nil { return nil }
+    if decided.contains(where: { $0.state == .approved }) { return .goes }
+    if decided.contains(where: { $0.state == .discarded }) {
+      try parts.store.write { try Discarded.remember(count.remembered, spoke, $0) }
+      return .discarded
+    }
     var plan = count.lines
     if count.linesLeftOut > 0 { plan.append("… and \(count.linesLeftOut) more") }
     let hold = Hold(
@@ -85,7 +94,7 @@ struct Guarding: Sendable {
       }
       try transaction.save(hold)
     }
-    return hold
+    return .held(hold)
   }
 
   /// An approved hold is used up by the cycle that carried it out.

@@ -35,6 +35,8 @@ struct MissingAccount: ExchangePort {
     throw error
   }
   func ensureCategory(_ category: Policy.Category, in mailbox: Mailbox, correctColor: Bool) async throws(SyncError) -> Bool { throw error }
+  func ownerMark(of mailbox: Mailbox) async throws(SyncError) -> OwnerMark? { throw error }
+  func setOwnerMark(_ mark: OwnerMark, isNew: Bool, of mailbox: Mailbox) async throws(SyncError) { throw error }
   func probe(_ mailbox: Mailbox) async throws(SyncError) -> MailboxProbe { throw error }
   func support(for kind: RecordKind) -> FieldSupport { FieldSupport(limits: [:]) }
 }

@@ -65,6 +65,8 @@ struct Planner: Sendable {
   /// On a first run: records whose items were not marked yet when the cache was lost.
   var orphans = Orphans()
   var former = FormerMarks()
+  /// Steps of discarded holds.
+  var discarded = Discarded()
   /// The policy's folder; nil: a plan for one that is not there yet.
   var folder: FolderID?
 
@@ -159,6 +161,10 @@ struct Planner: Sendable {
 
   /// Decides about one candidate, as the store stands now. nil: nothing is left to decide.
   func decide(_ candidate: Candidate, _ reader: any RecordReader) throws -> Decided? {
+    try judge(candidate, reader).map(discarded.filtered)
+  }
+
+  private func judge(_ candidate: Candidate, _ reader: any RecordReader) throws -> Decided? {
     guard let pair = try pair(candidate, reader) else { return nil }
     if let obstacle = pair.obstacle { return Decided(pair: pair, actions: [Action(.leave, reason: obstacle)]) }
     if pair.isOrphan { return Decided(pair: pair, actions: [Action(.link, reason: "the ERP's activity is gone, the message stays")]) }

@@ -40,6 +40,7 @@ struct Planning: Sendable {
   func lines() async throws(SyncError) -> [PlanLine] {
     let spoke = cycle.spoke
     try cycle.checkEmployee()
+    if !spoke.account.isTestOnly { try await cycle.owner.inspect(spoke, cycle.exchange) }
     let relocation = Relocation(parts: parts, log: log, spoke: spoke, exchange: cycle.exchange)
     var lines: [PlanLine] = []
     var place: FolderID?

@@ -41,9 +41,11 @@ public struct SyncEngine: Sendable {
   ///   - employees: addresses; nil: all whose synchronization is on.
   ///   - kinds: record types; nil: all of the policy.
   ///   - full: forget the cursors and compare everything.
+  ///   - isUrged: try also what is left alone for a while after many failures.
   /// - Returns: one report an employee and type. A failure of the ERP fails every report.
   public func synchronize(
-    employees: [String]?, kinds: Set<RecordKind>?, full: Bool, progress: @Sendable (CycleProgress) -> Void = { _ in }
+    employees: [String]?, kinds: Set<RecordKind>?, full: Bool, isUrged: Bool = false,
+    progress: @Sendable (CycleProgress) -> Void = { _ in }
   ) async throws(SyncError) -> [CycleReport] {
     try Participation(parts: parts).note(try self.spokes(employees: nil, kinds: nil))
     let spokes = try spokes(employees: employees, kinds: kinds)
@@ -53,15 +55,30 @@ public struct SyncEngine: Sendable {
       people = try await readERP(spokes, full: full, progress)
     } catch {
       log.write(.error, "the ERP could not be read: \(error)")
-      return spokes.map { CycleReport(employee: $0.employee.email, kind: $0.kind, counts: [:], failures: 0, hold: nil, error: error) }
+      return spokes.map { Self.failed($0, error) }
     }
+    let owner = OwnerLock(parts: parts, log: log)
+    let breaker = CircuitBreaker(parts: parts, log: log)
     var reports: [CycleReport] = []
-    for spoke in spokes {
-      reports.append(await cycle(spoke, people).run(full: full, progress: progress))
+    var tried: [Int] = []
+    for (index, spoke) in spokes.enumerated() {
+      if !isUrged, let pause = try breaker.pause(spoke) {
+        reports.append(Self.failed(spoke, pause))
+        continue
+      }
+      tried.append(index)
+      reports.append(await cycle(spoke, people, owner).run(full: full, progress: progress))
       if Task.isCancelled { break }
     }
-    await carryOn(spokes, people, &reports, progress)
+    await carryOn(spokes, people, owner, &reports, progress)
+    do throws(SyncError) { try breaker.note(tried.map { (spokes[$0], reports[$0]) }) } catch {
+      log.write(.error, "the failures of this round could not be counted: \(error)")
+    }
     return reports
+  }
+
+  private static func failed(_ spoke: Spoke, _ error: SyncError) -> CycleReport {
+    CycleReport(employee: spoke.employee.email, kind: spoke.kind, counts: [:], failures: 0, hold: nil, error: error)
   }
 
   /// Reads what changed in the ERP, and who is who in it.
@@ -96,6 +113,9 @@ public struct SyncEngine: Sendable {
     let owners = try parts.store.read { try OwnerCodes.known($0) }
     let employee = owners.complete(try await parts.erp.employees()).first { $0.id == spoke.employee.id }
     let exchange = parts.exchange[spoke.account.name] ?? MissingAccount(name: spoke.account.name)
+    let owner = OwnerLock(parts: parts, log: log)
+    try await owner.enter(spoke, exchange)
+    try await owner.beforeWriting(spoke, exchange)
     try await Restoration(parts: parts, log: log, spoke: spoke, employee: employee, exchange: exchange).restore(entry)
     return entry.mailbox.address
   }
@@ -105,15 +125,14 @@ public struct SyncEngine: Sendable {
 
   /// What one mailbox brought into the ERP reaches the mailboxes that were turned before it in the same round.
   private func carryOn(
-    _ spokes: [Spoke], _ people: [ERPEmployee], _ reports: inout [CycleReport], _ progress: @Sendable (CycleProgress) -> Void
-  )
-    async
-  {
+    _ spokes: [Spoke], _ people: [ERPEmployee], _ owner: OwnerLock, _ reports: inout [CycleReport],
+    _ progress: @Sendable (CycleProgress) -> Void
+  ) async {
     for _ in 1..<Self.roundLimit {
       var isDone = true
       for (index, spoke) in spokes.enumerated() where index < reports.count && reports[index].succeeded {
         if Task.isCancelled || !isBehind(spoke) { continue }
-        let more = await cycle(spoke, people).run(full: false, entitiesOnly: true, progress: progress)
+        let more = await cycle(spoke, people, owner).run(full: false, entitiesOnly: true, progress: progress)
         reports[index].counts.merge(more.counts, uniquingKeysWith: +)
         reports[index].failures += more.failures
         reports[index].error = more.error
@@ -136,11 +155,11 @@ public struct SyncEngine: Sendable {
     }
   }
 
-  private func cycle(_ spoke: Spoke, _ people: [ERPEmployee]) -> Cycle {
+  private func cycle(_ spoke: Spoke, _ people: [ERPEmployee], _ owner: OwnerLock) -> Cycle {
     Cycle(
       parts: parts, log: log, guards: settings.guards, spoke: spoke, employee: people.first { $0.id == spoke.employee.id },
       colleagues: Set((people.compactMap(\.email) + settings.employees.map(\.email)).map { $0.lowercased() }),
-      exchange: parts.exchange[spoke.account.name] ?? MissingAccount(name: spoke.account.name))
+      exchange: parts.exchange[spoke.account.name] ?? MissingAccount(name: spoke.account.name), owner: owner)
   }
 
   /// What a cycle would do, without writing anywhere but the given store, which is a copy.
@@ -150,7 +169,8 @@ public struct SyncEngine: Sendable {
     let spokes = try spokes(employees: employees, kinds: kinds)
     let people = try await readERP(spokes, full: false) { _ in }
     var lines: [PlanLine] = []
-    for spoke in spokes { lines += try await Planning(parts: parts, log: log, cycle: cycle(spoke, people)).lines() }
+    let owner = OwnerLock(parts: parts, log: log)
+    for spoke in spokes { lines += try await Planning(parts: parts, log: log, cycle: cycle(spoke, people, owner)).lines() }
     if employees == nil && spokes.contains(where: { $0.kind == .events }) {
       lines += try parts.store.read { UnservedEvents(stored: try $0.meta(UnservedEvents.key)) }.entries.map {
         PlanLine(employee: $0.owner, kind: .events, side: nil, action: "leave", name: $0.name, changes: [], reason: $0.text)

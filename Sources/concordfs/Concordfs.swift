@@ -8,7 +8,7 @@ struct Concordfs: AsyncParsableCommand {
     commandName: "concordfs", abstract: "Keeps an ERP and Exchange mailboxes reconciled, and mounts what they hold.",
     version: Service.version,
     subcommands: [
-      Mount.self, Sync.self, Plan.self, Check.self, Test.self, Status.self, Log.self, Holds.self, Journal.self, Why.self,
+      Mount.self, Sync.self, Plan.self, Check.self, Test.self, Status.self, Log.self, Holds.self, Journal.self, Why.self, Takeover.self,
       PolicyCommand.self,
       EmployeeCommand.self, AccountCommand.self, Init.self, SandboxCommand.self,
     ])

@@ -3,6 +3,7 @@ import Daemon
 import Foundation
 import Model
 import Store
+import SyncEngine
 
 struct Holds: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -10,14 +11,17 @@ struct Holds: ParsableCommand {
     defaultSubcommand: List.self)
 
   struct List: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "The holds that wait for a decision.")
+    static let configuration = CommandConfiguration(abstract: "The holds that wait for a decision, and those that were discarded.")
     @OptionGroup var file: ConfigurationOption
 
     mutating func run() throws {
       let store = try file.store(try file.read())
-      let holds = try attempt { () throws(SyncError) in try store.read { try $0.holds(open: true) } }
-      for hold in holds { print("\(hold.id) \(hold.created.iso8601) \(hold.mailbox.address) \(hold.kind.rawValue): \(hold.reason)") }
-      if holds.isEmpty { print("no holds") }
+      let holds = try attempt { () throws(SyncError) in try store.read { try $0.holds(open: false) } }
+      for hold in holds.filter({ $0.state == .open }) + holds.filter({ $0.state == .discarded }) {
+        let state = hold.state == .discarded ? " (discarded: its records stay as they are)" : ""
+        print("\(hold.id) \(hold.created.iso8601) \(hold.mailbox.address) \(hold.kind.rawValue): \(hold.reason)\(state)")
+      }
+      if !holds.contains(where: { $0.state == .open }) { print("no holds") }
     }
   }
 
@@ -36,14 +40,16 @@ struct Holds: ParsableCommand {
   }
 
   struct Approve: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "The next cycle carries the held plan out, if it is still the same.")
+    static let configuration = CommandConfiguration(
+      abstract: "The next cycle carries the held plan out, if it is still the same; a discarded one too.")
     @OptionGroup var file: ConfigurationOption
     @Argument var id: String
     mutating func run() throws { try Holds.decide(file, id, "approve", .approved) }
   }
 
   struct Discard: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "The held plan is dropped; the next cycle decides anew.")
+    static let configuration = CommandConfiguration(
+      abstract: "Nothing of the held plan is done: its records stay as they are, all else goes on. It can be approved later.")
     @OptionGroup var file: ConfigurationOption
     @Argument var id: String
     mutating func run() throws { try Holds.decide(file, id, "discard", .discarded) }
@@ -58,13 +64,8 @@ struct Holds: ParsableCommand {
     defer { lock.release() }
     let store = try attempt { () throws(SyncError) in try Store(path: settings.store) }
     let found = try attempt { () throws(SyncError) in
-      try store.write { transaction in
-        guard var hold = try transaction.reader.hold(id), hold.state == .open else { return false }
-        hold.state = state
-        try transaction.save(hold)
-        return true
-      }
+      try HoldDecision.decide(id, state, CacheRecords(store))
     }
-    guard found else { throw failed(SyncError(.notFound, "there is no open hold '\(id)'; 'concordfs holds' lists them")) }
+    guard found else { throw failed(SyncError(.notFound, "there is no hold '\(id)' to decide about; 'concordfs holds' lists them")) }
   }
 }

@@ -35,7 +35,8 @@ def faults(path):
     body = root.find(f"{SOAP}Body")[0]
     if body.tag != f"{SOAP}Fault":
         parts.append((body, "messages.xsd"))
-    parts += [(etree.fromstring(base64.b64decode(data.text)), "categorylist.xsd") for data in body.iter(f"{{{TYPES}}}XmlData") if data.text]
+    parts += [(etree.fromstring(base64.b64decode(data.text)), "categorylist.xsd") for data in body.iter(f"{{{TYPES}}}XmlData")
+              if data.text and data.getparent().find(f"{{{TYPES}}}UserConfigurationName").get("Name") == "CategoryList"]
     found = []
     for element, name in parts:
         alone = etree.fromstring(etree.tostring(element, with_tail=False))
