@@ -15,7 +15,8 @@ enum Coding {
       return try JSONDecoder().decode(type, from: Data(text.utf8))
     } catch {
       throw SyncError(
-        .storage, "the cache holds a \(type) that cannot be read: move the cache away, it is rebuilt from both systems", cause: "\(error)")
+        .storage, "the cache holds a \(type) that cannot be read: move the cache away, it is rebuilt from both systems", cause: "\(error)",
+        retry: .never)
     }
   }
 

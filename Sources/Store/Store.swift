@@ -35,12 +35,14 @@ public final class Store: Sendable {
       let migrator = Migrations.migrator()
       if try pool.read({ try migrator.hasBeenSuperseded($0) }) {
         throw SyncError(
-          .storage, "\(path) was written by a newer version of concordfs: use that version, or move the file away to rebuild the cache")
+          .storage, "\(path) was written by a newer version of concordfs: use that version, or move the file away to rebuild the cache",
+          retry: .never)
       }
       if readOnly {
         guard try pool.read({ try migrator.hasCompletedMigrations($0) }) else {
           throw SyncError(
-            .storage, "\(path) is of an older version: start 'concordfs mount' or 'concordfs sync' once to bring it up to date")
+            .storage, "\(path) is of an older version: start 'concordfs mount' or 'concordfs sync' once to bring it up to date",
+            retry: .never)
         }
       } else {
         try migrator.migrate(pool)
@@ -153,7 +155,8 @@ public final class Store: Sendable {
       return SyncError(
         .storage, "the cache \(path) cannot be opened or written: check its directory and rights", cause: cause, retry: .never)
     case .SQLITE_BUSY, .SQLITE_LOCKED: return SyncError(.storage, "the cache \(path) is in use by another process: try again", cause: cause)
-    case .SQLITE_IOERR: return SyncError(.storage, "reading or writing the cache \(path) failed: check the disk", cause: cause)
+    case .SQLITE_IOERR:
+      return SyncError(.storage, "reading or writing the cache \(path) failed: check the disk", cause: cause, retry: .never)
     default: return SyncError(.storage, "the cache \(path) failed", cause: cause)
     }
   }
