@@ -78,7 +78,7 @@ let package = Package(
     module("Sandbox", ["MIME", "SandboxSeed", "SandboxStore", "SandboxExchange", "SandboxERP", http, sockets]),
     // The engine on rails: no part of the product.
     module("Simulation", ["SyncEngine", "Store", "Reconcile", "Model"]),
-    .executableTarget(name: "concordfs-sim", dependencies: ["Simulation", arguments], swiftSettings: strict),
+    .executableTarget(name: "concordfs-sim", dependencies: ["Simulation", "Model", arguments], swiftSettings: strict),
     .executableTarget(
       name: "concordfs",
       dependencies: ["Daemon", "Sandbox", "SyncEngine", "Configuration", "Control", "Store", "Render", "Model", arguments],
@@ -88,7 +88,7 @@ let package = Package(
       name: "concordfs-bench", dependencies: ["Mount", "Control", "Store", "Render", "Model", "SandboxSeed", arguments],
       swiftSettings: strict),
     tests("Configuration", ["Model"]), tests("Control", ["Model"]), tests("Store", ["Model", "Render", grdb]),
-    tests("TimeZones"), tests("Simulation"), tests("Mount", ["Control", "Store", "Model"]),
+    tests("TimeZones"), tests("Simulation", ["Model"]), tests("Mount", ["Control", "Store", "Model"]),
     tests("Daemon", ["Model", "Store", "SyncEngine"]),
     tests("Transport", ["Model"]),
     tests("XMLStream"), tests("MIME"),

@@ -24,6 +24,9 @@ public struct Translation: Sendable {
     return fields
   }
 
+  /// The fields that travel and that neither side sets by itself: in them a record and the one that was made from it are equal.
+  public var copied: Set<Field> { shared.filter { !isSideOwn($0) } }
+
   /// Whether one of the sides sets the field by itself.
   func isSideOwn(_ field: Field) -> Bool { erp.ownFields.contains(field) || exchange.ownFields.contains(field) }
 

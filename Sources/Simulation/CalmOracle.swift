@@ -6,10 +6,12 @@ struct CalmOracle {
   let oracle: Oracle
   private var world: World { oracle.world }
 
-  func check(_ kinds: [RecordKind], _ spokesAtRest: Set<Int>) {
+  /// - Parameter atRest: by record type, the mailboxes whose last cycle ended well.
+  func check(_ kinds: [RecordKind], _ atRest: [RecordKind: Set<Int>]) {
     checkTokens()
     // An ERP that lists nothing where there was something is not believed: nothing is synchronized until a person looks.
     for kind in kinds where world.entities.contains(where: { $0.kind == kind }) {
+      let spokesAtRest = atRest[kind] ?? []
       checkDuplicates(kind, spokesAtRest)
       for mailbox in world.mailboxes.indices where world.isEmployeeOn[mailbox] && spokesAtRest.contains(mailbox) {
         checkLinks(kind, mailbox)
@@ -33,8 +35,9 @@ struct CalmOracle {
     let shape = RecordShape.of(kind)
     let births = Dictionary(grouping: world.entities.filter { $0.kind == kind }, by: { Token($0.fields[shape.birth])?.number ?? 0 })
     for (birth, entities) in births.sorted(by: { $0.key < $1.key }) where birth > 0 && entities.count > oracle.allowance(of: birth) {
-      // A cache that is lost while a creation is in doubt, whose record is changed before the rebuild: nothing tells the two apart.
-      if oracle.cacheWasExchanged && oracle.doubts > 0 && differ(entities) { continue }
+      // A cache that is lost while a creation is in doubt, whose record is changed before the rebuild: nothing tells the two apart. Where the
+      // ERP has no place for the creation's mark, nor does anything tell them apart while the cache is there.
+      if oracle.cacheWasExchanged || !shape.isMarkedInERP, oracle.doubts > 0, differ(entities) { continue }
       oracle.report("I3", "\(entities.map(\.id.rawValue)) are one record of birth \(birth)")
     }
     for (mailbox, box) in world.mailboxes.enumerated() where spokesAtRest.contains(mailbox) && world.isEmployeeOn[mailbox] {
@@ -64,17 +67,20 @@ struct CalmOracle {
   }
 
   func isInScope(_ entity: SimEntity, _ mailbox: Int) -> Bool {
-    guard entity.isActive, let section = world.policies[mailbox].sections[entity.kind] else { return false }
-    switch section.filter {
+    guard entity.isActive, entity.fields.hasStatusCounterpart, let section = world.policies[mailbox].sections[entity.kind] else {
+      return false
+    }
+    // Tasks and events lie in their owner's mailbox.
+    switch entity.kind == .contacts ? section.filter : .owner {
     case .all: return true
     case .owner, .workgroup: return entity.owner == World.ownerCodes[mailbox]
     }
   }
 
   func isInScope(_ item: SimItem, _ mailbox: Int, isLinked: Bool) -> Bool {
-    guard item.place == world.place(mailbox, item.kind), !item.isPrivate, let section = world.policies[mailbox].sections[item.kind] else {
-      return false
-    }
+    guard item.place == world.place(mailbox, item.kind), !item.isPrivate, item.form == nil, item.fields.hasStatusCounterpart,
+      let section = world.policies[mailbox].sections[item.kind]
+    else { return false }
     if item.place == .policy { return true }
     let categories = item.fields[.categories]?.elements ?? []
     if categories.contains("ERP") { return true }
@@ -111,6 +117,8 @@ struct CalmOracle {
         }
         continue
       }
+      // A status without a counterpart: both stay as they are until it moves back.
+      if !entity.fields.hasStatusCounterpart || !item.fields.hasStatusCounterpart { continue }
       guard isScoped, isInScope(item, mailbox, isLinked: true) else {
         if section.direction == .both { oracle.report("I1", "\(entity.id) and \(item.id) are linked though one is out of scope") }
         continue
@@ -129,14 +137,22 @@ struct CalmOracle {
     return (try? oracle.cache.read { try $0.meta("abandoned \(operation.rawValue)") }) != nil
   }
 
+  /// Its record is in the ERP, by what the engine remembers of items that left before they could be marked.
+  private func wasMovedUnmarked(_ item: SimItem, _ mailbox: Mailbox) -> Bool {
+    (try? oracle.cache.read { try $0.meta("unmarked \(mailbox.address) \(item.moveKey)") }) != nil
+  }
+
   private func checkValues(_ entity: SimEntity, _ item: SimItem, _ section: Policy.Section, _ mailbox: Int) {
     let shape = RecordShape.of(entity.kind)
-    for field in shape.fields + [shape.birth] {
+    for field in shape.fields + [shape.birth] + (section.direction == .both ? shape.plainFields : []) {
       let inItem = shape.exchange.projected(entity.fields)
       let inEntity = shape.erp.projected(item.fields)
       if inItem.same(field, in: item.fields) || inEntity.same(field, in: entity.fields) { continue }
       // The two of a conflict copy differ by its mark.
       if let token = Token(entity.fields[field]), token == Token(item.fields[field]), oracle.isConflictCopy(entity, or: item) { continue }
+      // Where nothing is known of what was agreed on, empty never overwrites filled, whatever the direction.
+      let source = section.direction == .toExchange ? entity.fields[field] : item.fields[field]
+      if section.direction != .both, oracle.hadRebuild, source == nil { continue }
       switch section.direction {
       case .both: break
       // A change against the direction stands until its source changes.
@@ -158,7 +174,7 @@ struct CalmOracle {
     for item in world.mailboxes[mailbox].items where item.kind == kind && item.place == world.place(mailbox, kind) {
       let link = try? oracle.cache.read { try $0.link(item: item.id, kind: kind, mailbox: box) }
       if link != nil || item.isUserCopy || item.foreignID != nil || !isInScope(item, mailbox, isLinked: false) { continue }
-      if retries("item:\(item.id)", kind, mailbox) { continue }
+      if retries("item:\(item.id)", kind, mailbox) || wasMovedUnmarked(item, box) { continue }
       let address = item.fields.text(.email1)?.lowercased()
       let sharesAddress =
         section.mergeByEmail && address != nil

@@ -1,4 +1,5 @@
 import Foundation
+public import Model
 import Synchronization
 
 /// Many schedules, one after the other on each of some threads.
@@ -7,15 +8,24 @@ public struct Campaign: Sendable {
   public var first: UInt64
   /// How many schedules.
   public var count: UInt64
+  /// The record types in them.
+  public var kinds: [RecordKind]
   /// The cache under the engine.
   public var cache: Simulator.Cache
   /// Stops after so many failing schedules.
   public var failureLimit: Int
+  /// Ends it after so much wall-clock time; nil: after all schedules.
+  public var seconds: Double?
   /// Prints each schedule's trace hash.
   public var printsHashes: Bool
 
   /// A campaign over these seeds.
-  public init(first: UInt64, count: UInt64, cache: Simulator.Cache = .memory, failureLimit: Int = 1, printsHashes: Bool = false) {
+  public init(
+    first: UInt64, count: UInt64, kinds: [RecordKind] = [.contacts], cache: Simulator.Cache = .memory, failureLimit: Int = 1,
+    seconds: Double? = nil, printsHashes: Bool = false
+  ) {
+    self.seconds = seconds
+    self.kinds = kinds
     self.first = first
     self.count = count
     self.cache = cache
@@ -52,10 +62,11 @@ public struct Campaign: Sendable {
     let outcome = Mutex(Outcome())
     let next = Mutex(first)
     let started = Date()
+    let end = seconds.map { started.addingTimeInterval($0) } ?? .distantFuture
     let workers = (0..<max(1, jobs)).map { _ in
       Worker {
-        while let seed = take(next, outcome) {
-          let verdict = Simulator.run(Simulator.schedule(seed: seed), cache: cache)
+        while Date() < end, let seed = take(next, outcome) {
+          let verdict = Simulator.run(Simulator.schedule(seed: seed, kinds: kinds), cache: cache)
           if printsHashes { print("\(seed) \(String(verdict.hash, radix: 16))") }
           outcome.withLock { outcome in
             outcome.done += 1

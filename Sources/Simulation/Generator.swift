@@ -9,16 +9,17 @@ struct Generator {
   private var itemEdits: [ItemEdit] = []
   private var acts: [AdminAct] = []
   private var faults: [Int] = []
-  private var kinds: [RecordKind] = [.contacts]
+  private let kinds: [RecordKind]
   private var mailboxes = 1
 
-  init(seed: UInt64) {
+  init(seed: UInt64, kinds: [RecordKind]) {
     self.seed = seed
+    self.kinds = kinds
     random = SeededRandom(seed: seed)
   }
 
-  static func schedule(seed: UInt64) -> Schedule {
-    var generator = Generator(seed: seed)
+  static func schedule(seed: UInt64, kinds: [RecordKind]) -> Schedule {
+    var generator = Generator(seed: seed, kinds: kinds)
     return generator.draw()
   }
 
@@ -29,16 +30,16 @@ struct Generator {
     let setup = Schedule.Setup(
       mailboxes: mailboxes, policies: (0..<mailboxes).map { policy($0) }, kinds: kinds, guards: guards(),
       pageSize: random.chance(30) ? 1 + random.below(3) : 512, approvesAtEnd: random.chance(70))
-    erpEdits = some(ERPEdit.allCases, percent: 60)
-    itemEdits = some(ItemEdit.allCases, percent: 45)
+    erpEdits = some(kinds == [.contacts] ? ERPEdit.ofContacts : ERPEdit.allCases, percent: 60)
+    itemEdits = some(kinds == [.contacts] ? ItemEdit.ofContacts : ItemEdit.allCases, percent: 45)
     acts = random.chance(50) ? some(AdminAct.allCases, percent: 25) : []
     faults = random.chance(65) ? some(Array(0..<10), percent: 35) : []
     var events: [Event] = []
     for _ in 0..<(1 + random.below(3)) {
       let salt = random.below(1 << 20)
+      let kind = random.pick(kinds)
       events.append(
-        random.chance(50)
-          ? .erp(.create, kind: .contacts, salt: salt) : .mailbox(random.below(mailboxes), .create, kind: .contacts, salt: salt))
+        random.chance(50) ? .erp(.create, kind: kind, salt: salt) : .mailbox(random.below(mailboxes), .create, kind: kind, salt: salt))
     }
     for _ in 0..<(2 + random.below(3)) {
       for _ in 0..<random.below(4) { edit().map { events.append($0) } }
@@ -59,20 +60,27 @@ struct Generator {
   }
 
   private mutating func policy(_ index: Int) -> Policy {
-    var section = Policy.Section(folder: random.chance(30) ? "ERP Contacts" : nil)
+    var sections: [RecordKind: Policy.Section] = [:]
+    for kind in kinds { sections[kind] = section(kind) }
+    return Policy(
+      name: "P\(index)", category: .init(name: "ERP", color: 7), conflict: random.pick(Policy.Conflict.allCases), sections: sections)
+  }
+
+  private mutating func section(_ kind: RecordKind) -> Policy.Section {
+    let hasOwnFolder = random.chance(30)
+    var section = Policy.Section(folder: hasOwnFolder && kind != .events ? "ERP \(kind.rawValue)" : nil)
     section.direction = random.chance(65) ? .both : random.pick(Policy.Direction.allCases)
     section.filter = random.chance(65) ? .all : random.pick(Policy.Filter.allCases)
     section.mergeByEmail = random.chance(40)
     section.withoutCategory = random.chance(20)
-    return Policy(
-      name: "P\(index)", category: .init(name: "ERP", color: 7), conflict: random.pick(Policy.Conflict.allCases),
-      sections: [.contacts: section])
+    return section
   }
 
   private mutating func edit() -> Event? {
     let salt = random.below(1 << 20)
-    if random.chance(50) { return erpEdits.isEmpty ? nil : .erp(random.pick(erpEdits), kind: .contacts, salt: salt) }
-    return itemEdits.isEmpty ? nil : .mailbox(random.below(mailboxes), random.pick(itemEdits), kind: .contacts, salt: salt)
+    let kind = random.pick(kinds)
+    if random.chance(50) { return erpEdits.isEmpty ? nil : .erp(random.pick(erpEdits), kind: kind, salt: salt) }
+    return itemEdits.isEmpty ? nil : .mailbox(random.below(mailboxes), random.pick(itemEdits), kind: kind, salt: salt)
   }
 
   private mutating func interruption() -> Interruption? {

@@ -3,44 +3,48 @@ import Store
 
 /// Reads of a `MemoryStore`, in the order in which SQLite's indexes give rows.
 struct MemoryReader: RecordReader {
-  let state: MemoryState
+  let box: MemoryBox
 
-  func cursor(_ name: String) throws -> String? { state.cursors[name] }
-  func meta(_ key: String) throws -> String? { state.notes[key] }
+  func cursor(_ name: String) throws -> String? { box.state.cursors[name] }
+  func meta(_ key: String) throws -> String? { box.state.notes[key] }
 
-  func entity(_ id: EntityID, kind: RecordKind) throws -> StoredEntity? { state.entityIndex(id, kind).map { state.entities[$0].stored } }
+  func entity(_ id: EntityID, kind: RecordKind) throws -> StoredEntity? {
+    box.state.entityIndex(id, kind).map { box.state.entities[$0].stored }
+  }
 
   func entities(kind: RecordKind, after revision: Int64, limit: Int) throws -> [StoredEntity] {
-    let found = state.entities.filter { $0.kind == kind && $0.stored.revision > revision }.map(\.stored)
+    let found = box.state.entities.filter { $0.kind == kind && $0.stored.revision > revision }.map(\.stored)
     return Array(found.sorted { $0.revision < $1.revision }.prefix(limit))
   }
 
   func entities(kind: RecordKind, email: String) throws -> [StoredEntity] {
-    let found = state.entities.filter {
+    let found = box.state.entities.filter {
       $0.kind == kind && !$0.stored.isDeleted && $0.stored.entity.fields.text(.email1)?.lowercased() == email
     }
     return found.map(\.stored).sorted { $0.entity.id < $1.entity.id }
   }
 
   func entityIDs(kind: RecordKind) throws -> Set<EntityID> {
-    Set(state.entities.filter { $0.kind == kind && !$0.stored.isDeleted }.map(\.stored.entity.id))
+    Set(box.state.entities.filter { $0.kind == kind && !$0.stored.isDeleted }.map(\.stored.entity.id))
   }
 
   func entityVersions(kind: RecordKind) throws -> [EntityID: String] {
-    let known = state.entities.filter { $0.kind == kind && !$0.stored.isDeleted }.map { ($0.stored.entity.id, $0.stored.entity.version) }
+    let known = box.state.entities.filter { $0.kind == kind && !$0.stored.isDeleted }.map {
+      ($0.stored.entity.id, $0.stored.entity.version)
+    }
     return Dictionary(known, uniquingKeysWith: { first, _ in first })
   }
 
   func lastEntityRevision(kind: RecordKind) throws -> Int64 {
-    state.entities.filter { $0.kind == kind }.map(\.stored.revision).max() ?? 0
+    box.state.entities.filter { $0.kind == kind }.map(\.stored.revision).max() ?? 0
   }
 
   private func rows(_ kind: RecordKind, _ mailbox: Mailbox, _ isWanted: (MemoryState.ItemRow) -> Bool) -> [MemoryState.ItemRow] {
-    state.items.filter { $0.kind == kind && $0.mailbox == mailbox && isWanted($0) }
+    box.state.items.filter { $0.kind == kind && $0.mailbox == mailbox && isWanted($0) }
   }
 
   func item(_ id: ItemID, kind: RecordKind, mailbox: Mailbox) throws -> StoredItem? {
-    state.itemIndex(id, kind, mailbox).flatMap { state.items[$0].stored }
+    box.state.itemIndex(id, kind, mailbox).flatMap { box.state.items[$0].stored }
   }
 
   func items(kind: RecordKind, mailbox: Mailbox, after revision: Int64, limit: Int) throws -> [StoredItem] {
@@ -65,41 +69,48 @@ struct MemoryReader: RecordReader {
   }
 
   private func link(_ kind: RecordKind, _ mailbox: Mailbox, _ isWanted: (Link) -> Bool) -> Link? {
-    state.links.first { $0.kind == kind && $0.mailbox == mailbox && isWanted($0) }
+    box.state.links.first { $0.kind == kind && $0.mailbox == mailbox && isWanted($0) }
   }
 
   func link(entity: EntityID, kind: RecordKind, mailbox: Mailbox) throws -> Link? { link(kind, mailbox) { $0.entityID == entity } }
   func link(item: ItemID, kind: RecordKind, mailbox: Mailbox) throws -> Link? { link(kind, mailbox) { $0.itemID == item } }
   func link(uid: String, kind: RecordKind, mailbox: Mailbox) throws -> Link? { link(kind, mailbox) { $0.uid == uid } }
-  func link(id: Int64) throws -> Link? { state.links.first { $0.id == id } }
+  func link(id: Int64) throws -> Link? { box.state.links.first { $0.id == id } }
+
+  func isLinkedElsewhere(moveKey: String, kind: RecordKind, mailbox: Mailbox) throws -> Bool {
+    box.state.links.contains { link in
+      guard link.kind == kind, link.mailbox != mailbox, link.state == .linked, let key = link.moveKey else { return false }
+      return key == moveKey || key.hasPrefix(moveKey + "/")
+    }
+  }
 
   func linkCount(kind: RecordKind, mailbox: Mailbox) throws -> Int {
-    state.links.count { $0.kind == kind && $0.mailbox == mailbox && $0.state == .linked }
+    box.state.links.count { $0.kind == kind && $0.mailbox == mailbox && $0.state == .linked }
   }
 
   func neighbours(kind: RecordKind, mailbox: Mailbox, excluding: Set<ItemID>, limit: Int) throws -> [Link] {
-    let found = state.links.filter { link in
+    let found = box.state.links.filter { link in
       guard link.kind == kind, link.mailbox == mailbox, link.state == .linked, let id = link.itemID, !excluding.contains(id) else {
         return false
       }
-      return state.itemIndex(id, kind, mailbox).map { state.items[$0].presence == .present } ?? false
+      return box.state.itemIndex(id, kind, mailbox).map { box.state.items[$0].presence == .present } ?? false
     }
     return Array(found.sorted { ($0.syncedAt?.milliseconds ?? -1, $1.id) > ($1.syncedAt?.milliseconds ?? -1, $0.id) }.prefix(limit))
   }
 
   func openIntents(mailbox: Mailbox?) throws -> [Intent] {
-    state.intents.filter { intent in mailbox.map { $0 == intent.mailbox } ?? true }.sorted { $0.id.rawValue < $1.id.rawValue }
+    box.state.intents.filter { intent in mailbox.map { $0 == intent.mailbox } ?? true }.sorted { $0.id.rawValue < $1.id.rawValue }
   }
 
   func retries(mailbox: Mailbox, kind: RecordKind?, dueAt time: Timestamp) throws -> [Retry] {
-    state.retries.filter { retry in
+    box.state.retries.filter { retry in
       retry.mailbox == mailbox && kind.map { $0 == retry.kind } ?? true && !retry.isSetAside && retry.nextAt <= time
     }.sorted { ($0.kind.rawValue, $0.subject) < ($1.kind.rawValue, $1.subject) }
   }
 
-  func journalEntry(_ id: Int64) throws -> JournalEntry? { state.journal.first { $0.id == id } }
+  func journalEntry(_ id: Int64) throws -> JournalEntry? { box.state.journal.first { $0.id == id } }
 
   func holds(open: Bool) throws -> [Hold] {
-    state.holds.filter { !open || $0.state == .open }.sorted { ($1.created, $0.id) < ($0.created, $1.id) }
+    box.state.holds.filter { !open || $0.state == .open }.sorted { ($1.created, $0.id) < ($0.created, $1.id) }
   }
 }

@@ -6,21 +6,25 @@ import Store
 ///
 /// `@unchecked Sendable`: as `World`, it belongs to one schedule, whose jobs run on one thread.
 final class MemoryStore: RecordStore, @unchecked Sendable {
-  var state = MemoryState()
+  private var box = MemoryBox(MemoryState())
+  var state: MemoryState {
+    get { box.state }
+    set { box = MemoryBox(newValue) }
+  }
   private let world: World
 
   init(world: World) { self.world = world }
 
   func read<Answer>(_ body: (any RecordReader) throws -> Answer) throws(SyncError) -> Answer {
-    do { return try body(MemoryReader(state: state)) } catch { throw Self.described(error) }
+    do { return try body(MemoryReader(box: box)) } catch { throw Self.described(error) }
   }
 
   func write<Answer>(_ body: (any RecordTransaction) throws -> Answer) throws(SyncError) -> Answer {
     do {
-      let transaction = MemoryTransaction(state: state)
+      let transaction = MemoryTransaction(state: box.state)
       let answer = try body(transaction)
       try world.commit(after: false)
-      state = transaction.state
+      box = transaction.box
       try world.commit(after: true)
       return answer
     } catch { throw Self.described(error) }
@@ -47,6 +51,13 @@ struct SimulatedCache: RecordStore {
     try world.commit(after: true)
     return answer
   }
+}
+
+/// Where a state lies, so that readers need no copy of it.
+final class MemoryBox {
+  var state: MemoryState
+
+  init(_ state: MemoryState) { self.state = state }
 }
 
 /// The contents of a `MemoryStore`: a value, so that a transaction works on its own and a copy is one assignment.

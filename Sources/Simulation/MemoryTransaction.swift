@@ -3,23 +3,23 @@ import Store
 
 /// Writes of one transaction of a `MemoryStore`.
 final class MemoryTransaction: RecordTransaction {
-  var state: MemoryState
+  let box: MemoryBox
 
-  init(state: MemoryState) { self.state = state }
+  init(state: MemoryState) { box = MemoryBox(state) }
 
-  var reader: MemoryReader { MemoryReader(state: state) }
+  var reader: MemoryReader { MemoryReader(box: box) }
 
-  func setCursor(_ name: String, _ value: String?) throws { state.cursors[name] = value }
-  func setMeta(_ key: String, _ value: String?) throws { state.notes[key] = value }
+  func setCursor(_ name: String, _ value: String?) throws { box.state.cursors[name] = value }
+  func setMeta(_ key: String, _ value: String?) throws { box.state.notes[key] = value }
 
   private func nextRevision() -> Int64 {
-    state.revision += 1
-    return state.revision
+    box.state.revision += 1
+    return box.state.revision
   }
 
   func observe(_ entity: Entity, kind: RecordKind) throws -> Bool {
-    let index = state.entityIndex(entity.id, kind)
-    let known = index.map { state.entities[$0].stored }
+    let index = box.state.entityIndex(entity.id, kind)
+    let known = index.map { box.state.entities[$0].stored }
     if let known, !known.isDeleted, known.entity == entity { return false }
     var same = known.map { !$0.isDeleted } ?? false
     if let old = known?.entity {
@@ -28,39 +28,41 @@ final class MemoryTransaction: RecordTransaction {
         && old.isInScope == entity.isInScope
     }
     let stored = StoredEntity(entity: entity, revision: same ? known?.revision ?? 0 : nextRevision(), isDeleted: false)
-    if let index { state.entities[index].stored = stored } else { state.entities.append(.init(kind: kind, stored: stored)) }
+    if let index { box.state.entities[index].stored = stored } else { box.state.entities.append(.init(kind: kind, stored: stored)) }
     return !same
   }
 
   func observeDeleted(entity id: EntityID, kind: RecordKind) throws {
     let revision = nextRevision()
-    guard let index = state.entityIndex(id, kind), !state.entities[index].stored.isDeleted else { return }
-    state.entities[index].stored.isDeleted = true
-    state.entities[index].stored.revision = revision
+    guard let index = box.state.entityIndex(id, kind), !box.state.entities[index].stored.isDeleted else { return }
+    box.state.entities[index].stored.isDeleted = true
+    box.state.entities[index].stored.revision = revision
   }
 
   func report(_ version: ItemVersion, foreignID: EntityID?, folder: FolderID?, kind: RecordKind, mailbox: Mailbox) throws -> Bool {
-    guard let index = state.itemIndex(version.id, kind, mailbox) else {
-      state.items.append(
+    guard let index = box.state.itemIndex(version.id, kind, mailbox) else {
+      box.state.items.append(
         .init(
           kind: kind, mailbox: mailbox, id: version.id, changeKey: version.changeKey, foreignID: foreignID, item: nil, revision: 0,
           presence: .present, isUnread: true, isUnlisted: false))
       return true
     }
-    state.items[index].isUnlisted = false
-    if state.items[index].changeKey == version.changeKey, state.items[index].presence == .present, state.items[index].item != nil {
+    box.state.items[index].isUnlisted = false
+    if box.state.items[index].changeKey == version.changeKey, box.state.items[index].presence == .present,
+      box.state.items[index].item != nil
+    {
       return false
     }
-    state.items[index].changeKey = version.changeKey
-    if state.items[index].presence != .present { state.items[index].revision = 0 }
-    state.items[index].presence = .present
-    state.items[index].isUnread = true
+    box.state.items[index].changeKey = version.changeKey
+    if box.state.items[index].presence != .present { box.state.items[index].revision = 0 }
+    box.state.items[index].presence = .present
+    box.state.items[index].isUnread = true
     return true
   }
 
   func observe(_ item: Item, kind: RecordKind, mailbox: Mailbox, isCreated: Bool) throws -> Bool {
-    let index = state.itemIndex(item.version.id, kind, mailbox)
-    let known = index.flatMap { state.items[$0].stored }
+    let index = box.state.itemIndex(item.version.id, kind, mailbox)
+    let known = index.flatMap { box.state.items[$0].stored }
     var same = known?.presence == .present && known?.revision != 0
     if let old = known?.item {
       same =
@@ -70,110 +72,110 @@ final class MemoryTransaction: RecordTransaction {
     let row = MemoryState.ItemRow(
       kind: kind, mailbox: mailbox, id: item.version.id, changeKey: item.version.changeKey, foreignID: item.foreignID, item: item,
       revision: same ? known?.revision ?? 0 : nextRevision(), presence: .present, isUnread: false,
-      isUnlisted: isCreated || index.map { state.items[$0].isUnlisted } ?? false)
-    if let index { state.items[index] = row } else { state.items.append(row) }
+      isUnlisted: isCreated || index.map { box.state.items[$0].isUnlisted } ?? false)
+    if let index { box.state.items[index] = row } else { box.state.items.append(row) }
     return !same
   }
 
   func reconsider(item id: ItemID, kind: RecordKind, mailbox: Mailbox) throws {
     let revision = nextRevision()
-    if let index = state.itemIndex(id, kind, mailbox) { state.items[index].revision = revision }
+    if let index = box.state.itemIndex(id, kind, mailbox) { box.state.items[index].revision = revision }
   }
 
   func reportRemoved(_ id: ItemID, kind: RecordKind, mailbox: Mailbox) throws {
     let revision = nextRevision()
-    guard let index = state.itemIndex(id, kind, mailbox) else { return }
-    if state.items[index].item == nil {
-      state.items.remove(at: index)
-    } else if state.items[index].presence == .present {
+    guard let index = box.state.itemIndex(id, kind, mailbox) else { return }
+    if box.state.items[index].item == nil {
+      box.state.items.remove(at: index)
+    } else if box.state.items[index].presence == .present {
       leave(index, .left, revision)
     }
   }
 
   func observeDeleted(item id: ItemID, kind: RecordKind, mailbox: Mailbox) throws {
     let revision = nextRevision()
-    guard let index = state.itemIndex(id, kind, mailbox), state.items[index].presence != .deleted else { return }
+    guard let index = box.state.itemIndex(id, kind, mailbox), box.state.items[index].presence != .deleted else { return }
     leave(index, .deleted, revision)
   }
 
   private func leave(_ index: Int, _ presence: StoredItem.Presence, _ revision: Int64) {
-    state.items[index].presence = presence
-    state.items[index].isUnread = false
-    state.items[index].isUnlisted = false
-    state.items[index].revision = revision
+    box.state.items[index].presence = presence
+    box.state.items[index].isUnread = false
+    box.state.items[index].isUnlisted = false
+    box.state.items[index].revision = revision
   }
 
   func forgetItems(kind: RecordKind, mailbox: Mailbox) throws {
-    for index in state.items.indices where state.items[index].kind == kind && state.items[index].mailbox == mailbox {
-      if state.items[index].presence == .present { state.items[index].isUnlisted = true }
+    for index in box.state.items.indices where box.state.items[index].kind == kind && box.state.items[index].mailbox == mailbox {
+      if box.state.items[index].presence == .present { box.state.items[index].isUnlisted = true }
     }
   }
 
   func unlistedItems(kind: RecordKind, mailbox: Mailbox) throws -> [ItemID] {
-    state.items.filter { $0.kind == kind && $0.mailbox == mailbox && $0.isUnlisted }.map(\.id).sorted()
+    box.state.items.filter { $0.kind == kind && $0.mailbox == mailbox && $0.isUnlisted }.map(\.id).sorted()
   }
 
   func save(_ link: Link) throws -> Link {
-    for other in state.links where other.id != link.id && other.mailbox == link.mailbox && other.kind == link.kind {
+    for other in box.state.links where other.id != link.id && other.mailbox == link.mailbox && other.kind == link.kind {
       if let id = link.entityID, other.entityID == id { throw SyncError(.storage, "two links of one entity \(id)") }
       if let id = link.itemID, other.itemID == id { throw SyncError(.storage, "two links of one item \(id)") }
     }
     var saved = link
     if link.id == 0 {
-      state.lastLink = (state.links.map(\.id).max() ?? 0) + 1
-      saved.id = state.lastLink
-      state.links.append(saved)
-    } else if let index = state.links.firstIndex(where: { $0.id == link.id }) {
-      state.links[index] = link
+      box.state.lastLink = (box.state.links.map(\.id).max() ?? 0) + 1
+      saved.id = box.state.lastLink
+      box.state.links.append(saved)
+    } else if let index = box.state.links.firstIndex(where: { $0.id == link.id }) {
+      box.state.links[index] = link
     }
     return saved
   }
 
-  func remove(_ link: Link) throws { state.links.removeAll { $0.id == link.id } }
+  func remove(_ link: Link) throws { box.state.links.removeAll { $0.id == link.id } }
 
   func open(_ intent: Intent) throws {
-    state.intents.removeAll { $0.id == intent.id }
-    state.intents.append(intent)
+    box.state.intents.removeAll { $0.id == intent.id }
+    box.state.intents.append(intent)
   }
 
   func markSent(_ id: OperationID) throws {
-    if let index = state.intents.firstIndex(where: { $0.id == id }) { state.intents[index].sends += 1 }
+    if let index = box.state.intents.firstIndex(where: { $0.id == id }) { box.state.intents[index].sends += 1 }
   }
 
-  func close(_ id: OperationID) throws { state.intents.removeAll { $0.id == id } }
+  func close(_ id: OperationID) throws { box.state.intents.removeAll { $0.id == id } }
 
   private func retryIndex(_ mailbox: Mailbox, _ kind: RecordKind, _ subject: String) -> Int? {
-    state.retries.firstIndex { $0.mailbox == mailbox && $0.kind == kind && $0.subject == subject }
+    box.state.retries.firstIndex { $0.mailbox == mailbox && $0.kind == kind && $0.subject == subject }
   }
 
   func noteFailure(mailbox: Mailbox, kind: RecordKind, subject: String, error: String, at now: Timestamp) throws -> Retry {
     let index = retryIndex(mailbox, kind, subject)
     let retry = Retry.next(
-      after: index.map { state.retries[$0] }, mailbox: mailbox, kind: kind, subject: subject, error: error, at: now)
-    if let index { state.retries[index] = retry } else { state.retries.append(retry) }
+      after: index.map { box.state.retries[$0] }, mailbox: mailbox, kind: kind, subject: subject, error: error, at: now)
+    if let index { box.state.retries[index] = retry } else { box.state.retries.append(retry) }
     return retry
   }
 
   func clearFailure(mailbox: Mailbox, kind: RecordKind, subject: String) throws {
-    if let index = retryIndex(mailbox, kind, subject) { state.retries.remove(at: index) }
+    if let index = retryIndex(mailbox, kind, subject) { box.state.retries.remove(at: index) }
   }
 
-  func start(_ run: Run) throws { state.runs.append(run) }
+  func start(_ run: Run) throws { box.state.runs.append(run) }
 
   func finish(_ run: Run) throws {
-    state.runs.removeAll { $0.id == run.id }
-    state.runs.append(run)
+    box.state.runs.removeAll { $0.id == run.id }
+    box.state.runs.append(run)
   }
 
   func journal(_ entry: JournalEntry) throws {
     var saved = entry
-    if entry.id == 0 { saved.id = (state.journal.last?.id ?? 0) + 1 } else { state.journal.removeAll { $0.id == entry.id } }
-    state.journal.append(saved)
+    if entry.id == 0 { saved.id = (box.state.journal.last?.id ?? 0) + 1 } else { box.state.journal.removeAll { $0.id == entry.id } }
+    box.state.journal.append(saved)
   }
 
   func save(_ hold: Hold) throws {
-    state.holds.removeAll { $0.id == hold.id }
-    state.holds.append(hold)
+    box.state.holds.removeAll { $0.id == hold.id }
+    box.state.holds.append(hold)
   }
 
   func append(_ entry: LogEntry) throws {}
@@ -183,11 +185,11 @@ final class MemoryTransaction: RecordTransaction {
 
   func putFile(_ file: TreeFile, folder: String, employee: String) throws -> String {
     try removeFile(uid: file.uid, folder: folder, employee: employee)
-    state.files.append(.init(folder: folder, employee: employee, file: file))
+    box.state.files.append(.init(folder: folder, employee: employee, file: file))
     return file.wishedName
   }
 
   func removeFile(uid: String, folder: String, employee: String) throws {
-    state.files.removeAll { $0.file.uid == uid && $0.folder == folder && $0.employee == employee }
+    box.state.files.removeAll { $0.file.uid == uid && $0.folder == folder && $0.employee == employee }
   }
 }

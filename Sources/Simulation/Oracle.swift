@@ -28,10 +28,14 @@ final class Oracle {
   private(set) var doubts = 0
   /// Conflict copies made, by birth.
   private var forks: [Int: Int] = [:]
+  /// Items that users made by copying, by birth.
+  private var copiesMade: [Int: Int] = [:]
   /// Creations that a server carried out twice or long after their sender gave up, by birth.
   private var late: [Int: Int] = [:]
   /// Caches may have been exchanged for older ones: what they say of the past is not to be relied on.
   var cacheWasExchanged = false
+  /// Pairs were formed anew, without knowing what they had agreed on: a cache was exchanged, or a mailbox switched off and on.
+  var hadRebuild = false
 
   init(world: World, cache: any RecordStore) {
     self.world = world
@@ -59,9 +63,11 @@ final class Oracle {
   /// The mailbox's linked items bear no mark yet, or need none any more.
   func marksChanged(in mailbox: Int) { mayBearNoMark.insert(mailbox) }
 
-  /// An item that was linked without a mark gets one once the policy wants it.
+  /// An item that was linked without a mark gets one once the policy wants it, or the ERP's id before that.
   private func isMarkedAnew(_ item: SimItem, _ update: ItemUpdate, _ mailbox: Int) -> Bool {
-    guard mayBearNoMark.contains(mailbox), let categories = update.changes[.categories] else { return false }
+    guard mayBearNoMark.contains(mailbox), let categories = update.changes.isEmpty ? .set(["ERP"]) : update.changes[.categories] else {
+      return false
+    }
     var marked = item
     marked.fields[.categories] = categories
     return CalmOracle(oracle: self).isInScope(marked, mailbox, isLinked: true)
@@ -69,13 +75,17 @@ final class Oracle {
 
   // MARK: What the engine does
 
-  func engineCreated(_ entity: SimEntity, again: Bool) {
+  func engineCreated(_ entity: SimEntity, by operation: OperationID, again: Bool) {
     checkDirection(.erp, entity.kind, what: "creates \(entity.id)")
-    checkIntent("creates \(entity.id)") { $0.id == entity.operationID }
+    checkIntent("creates \(entity.id)") { $0.id == operation }
     guard let birth = birth(entity.fields, entity.kind) else { return }
     for name in entity.fields.names { if let token = Token(entity.fields[name]) { world.ledger.wasInERP.insert(token.number) } }
     if isConflictCopy(entity.fields) { forks[birth, default: 0] += 1 }
-    if again { late[birth, default: 0] += 1 }
+    if again {
+      late[birth, default: 0] += 1
+      // Nothing tells an event that a server doubled from one that a user made.
+      world.mail.cause(entity.id)
+    }
     let twins = world.entities.filter { self.birth($0.fields, $0.kind) == birth && !isConflictCopy($0.fields) }.count
     if twins > 1 + doubts + copies(of: birth) && !isConflictCopy(entity.fields) && !cacheWasExchanged {
       report("I3", "\(twins) records in the ERP of birth \(birth)")
@@ -116,7 +126,9 @@ final class Oracle {
   func engineUpdates(_ item: SimItem, _ update: ItemUpdate, in mailbox: Int) {
     if !update.changes.isEmpty { checkDirection(.exchange, item.kind, mailbox, what: "updates \(item.id)") }
     checkIntent("updates \(item.id)") { $0.itemID == item.id }
-    if !CalmOracle(oracle: self).isInScope(item, mailbox, isLinked: true), !isMarkedAnew(item, update, mailbox) {
+    // One whose status has no counterpart is left as it is, but for the ERP's id.
+    let isFrozen = update.changes.isEmpty && !item.fields.hasStatusCounterpart
+    if !CalmOracle(oracle: self).isInScope(item, mailbox, isLinked: true), !isMarkedAnew(item, update, mailbox), !isFrozen {
       report("I6", "the engine writes to \(item.id), which is private or out of the policy's scope")
     }
     let shape = RecordShape.of(item.kind)
@@ -137,7 +149,7 @@ final class Oracle {
     checkIntent("deletes \(item.id)") { $0.side == .exchange && $0.itemID == item.id }
     if isFirstRun(item.kind, mailbox) { report("I9", "the engine deletes \(item.id) in a first run or rebuild") }
     if item.isPrivate && item.seenByEngine == item.changeKey { report("I6", "the engine deletes the private item \(item.id)") }
-    if item.isUserCopy && !isLinked(item, in: mailbox) { report("I6", "the engine deletes the user's copy \(item.id)") }
+    if item.isUserCopy && link(of: item, in: mailbox) == nil { report("I6", "the engine deletes the user's copy \(item.id)") }
     guard let stamp = item.foreignID else {
       let birth = birth(item.fields, item.kind)
       let isKnown = world.entities.contains { self.birth($0.fields, $0.kind) == birth && !mayHaveLeft.contains($0.id) }
@@ -153,13 +165,23 @@ final class Oracle {
     }
   }
 
+  /// I10: mail is sent only for what a user of the ERP changed, once a change, and none in a first run or rebuild.
+  func engineTells(_ item: SimItem, _ people: Int, in mailbox: Int) {
+    guard people > 0, !world.isLanding else { return }
+    if isFirstRun(.events, mailbox) { report("I10", "\(people) people are told of \(item.id) in a first run or rebuild") }
+    let event = item.foreignID ?? link(of: item, in: mailbox)?.entityID
+    if !world.mail.tell(event, people) && !cacheWasExchanged {
+      report("I10", "\(people) people are told of \(item.id) once more than users of the ERP changed \(event?.rawValue ?? "it")")
+    }
+  }
+
   // MARK: Rules
 
   private func birth(_ fields: Fields, _ kind: RecordKind) -> Int? { Token(fields[RecordShape.of(kind).birth])?.number }
 
-  private func isLinked(_ item: SimItem, in mailbox: Int) -> Bool {
+  private func link(of item: SimItem, in mailbox: Int) -> Link? {
     let box = Mailbox(address: world.mailboxes[mailbox].address)
-    return (try? cache.read { try $0.link(item: item.id, kind: item.kind, mailbox: box) }) != nil
+    return try? cache.read { try $0.link(item: item.id, kind: item.kind, mailbox: box) }
   }
 
   /// Whether a mailbox has had no whole cycle since the cache was new.
@@ -174,12 +196,10 @@ final class Oracle {
 
   func isConflictCopy(_ entity: SimEntity, or item: SimItem) -> Bool { isConflictCopy(entity.fields) || isConflictCopy(item.fields) }
 
+  func userCopied(_ item: SimItem) { if let birth = birth(item.fields, item.kind) { copiesMade[birth, default: 0] += 1 } }
+
   /// Items of a birth that users made by copying, each a record of its own where nothing tells it from a new one.
-  func copies(of birth: Int) -> Int {
-    world.mailboxes.reduce(0) { count, box in
-      count + box.items.count { $0.isUserCopy && self.birth($0.fields, $0.kind) == birth }
-    }
-  }
+  func copies(of birth: Int) -> Int { copiesMade[birth] ?? 0 }
 
   func allowance(of birth: Int) -> Int { 1 + (forks[birth] ?? 0) + (late[birth] ?? 0) + copies(of: birth) }
 
@@ -230,6 +250,6 @@ extension World {
   /// How many records hold a token, Deleted Items included.
   func count(of token: Token) -> Int {
     func holds(_ fields: Fields) -> Bool { fields.names.contains { Token(fields[$0]) == token } }
-    return entities.count { holds($0.fields) } + mailboxes.reduce(0) { $0 + $1.items.count { holds($0.fields) } }
+    return entities.count { holds($0.fields) } + mailboxes.reduce(0) { $0 + $1.items.count { $0.form == nil && holds($0.fields) } }
   }
 }

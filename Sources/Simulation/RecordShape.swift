@@ -5,28 +5,71 @@ struct RecordShape: Sendable {
   let kind: RecordKind
   /// Fields that users write texts into.
   let fields: [Field]
+  /// Fields with values of other kinds, from short lists: they have to be the same on both sides.
+  let plainFields: [Field]
   /// Set when a record is made by a user, never edited: copies of one logical record have it in common.
   let birth: Field
   let erp: FieldSupport
   let exchange: FieldSupport
   /// A field that only the mailbox holds.
   let mailboxOnly: Field
+  /// Whether the ERP has a place for the mark of a creation.
+  let isMarkedInERP: Bool
 
   /// The longest text of the field that the ERP cuts.
   static let cutLength = 8
+  private static let ownBirth = Field(rawValue: "birth")
+  private static let ownNote = Field(rawValue: "own note")
 
   static let contacts = RecordShape(
-    kind: .contacts, fields: [.familyName, .jobTitle, .email1, .phoneMobile, .notes], birth: .spouse,
+    kind: .contacts, fields: [.familyName, .jobTitle, .email1, .phoneMobile, .notes], plainFields: [], birth: .spouse,
     erp: FieldSupport(limits: [.familyName: nil, .jobTitle: cutLength, .email1: nil, .phoneMobile: nil, .notes: nil, .spouse: nil]),
     exchange: FieldSupport(limits: [
       .familyName: nil, .jobTitle: nil, .email1: nil, .phoneMobile: nil, .notes: nil, .spouse: nil, .nickname: nil, .categories: nil,
       .webPage: nil,
-    ]), mailboxOnly: .nickname)
+    ]), mailboxOnly: .nickname, isMarkedInERP: true)
 
-  static func of(_ kind: RecordKind) -> RecordShape { contacts }
+  static let tasks = RecordShape(
+    kind: .tasks, fields: [.subject, .body], plainFields: [.status], birth: ownBirth,
+    erp: FieldSupport(limits: [.subject: nil, .body: cutLength, .status: nil, ownBirth: nil]),
+    exchange: FieldSupport(limits: [.subject: nil, .body: nil, .status: nil, ownBirth: nil, ownNote: nil, .categories: nil]),
+    mailboxOnly: ownNote, isMarkedInERP: false)
+
+  static let events = RecordShape(
+    kind: .events, fields: [.subject, .body, .location], plainFields: [.start, .attendees], birth: ownBirth,
+    erp: FieldSupport(limits: [.subject: nil, .body: cutLength, .location: nil, .start: nil, .attendees: nil, ownBirth: nil]),
+    exchange: FieldSupport(limits: [
+      .subject: nil, .body: nil, .location: nil, .start: nil, .attendees: nil, ownBirth: nil, ownNote: nil, .categories: nil,
+    ]), mailboxOnly: ownNote, isMarkedInERP: false)
+
+  static func of(_ kind: RecordKind) -> RecordShape {
+    switch kind {
+    case .tasks: tasks
+    case .events: events
+    default: contacts
+    }
+  }
 
   /// The record types that the simulation has a shape for.
-  static let known: Set<RecordKind> = [.contacts]
+  static let known: [RecordKind] = [.contacts, .tasks, .events]
+
+  /// A value of a plain field; nil: empty.
+  func plainValue(_ field: Field, _ side: SystemSide, now: Int64, _ salt: Int) -> Value? {
+    switch field {
+    case .status:
+      // The last of each side has no counterpart on the other.
+      let known = ["NotStarted", "InProgress", "WaitingOnOthers", "Completed", side == .erp ? "Draft" : "Deferred"]
+      return .text(known[salt % known.count])
+    case .start:
+      let days = [-2, 1, 2, 7, 30][salt % 5]
+      return .instant(Timestamp(milliseconds: now / 86_400_000 * 86_400_000 + Int64(days) * 86_400_000 + 36_000_000), zone: nil)
+    case .attendees:
+      let people = World.addresses.prefix(2) + ["guest@y.test", "other@y.test"]
+      let invited = people.enumerated().filter { salt >> $0.offset & 1 == 1 }.map { Attendee(address: $0.element) }
+      return invited.isEmpty ? nil : .attendees(invited)
+    default: return nil
+    }
+  }
 }
 
 /// A text that a user wrote, by its number: where it went can be told for ever.
@@ -38,17 +81,14 @@ struct Token: Sendable, Hashable {
   /// The token that a text begins with.
   init?(_ value: Value?) {
     guard case .text(let text)? = value else { return nil }
-    var digits = 0
-    var number = 0
-    for byte in text.utf8 {
-      if digits == 0 && byte == UInt8(ascii: "t") && number == 0 { number = 0; digits = 1; continue }
-      guard digits > 0, byte >= 48, byte < 58 else { break }
-      number = number * 10 + Int(byte - 48)
-      digits += 1
-      if digits == 6 { break }
+    var bytes = text.utf8.makeIterator()
+    guard bytes.next() == UInt8(ascii: "t") else { return nil }
+    var parsed = 0
+    for _ in 0..<5 {
+      guard let byte = bytes.next(), byte >= 48, byte < 58 else { return nil }
+      parsed = parsed * 10 + Int(byte - 48)
     }
-    guard digits == 6 else { return nil }
-    self.number = number
+    number = parsed
   }
 
   /// The text, longer than some sides hold.
@@ -57,7 +97,7 @@ struct Token: Sendable, Hashable {
     let name = "t" + String(repeating: "0", count: max(0, 5 - digits.count)) + digits
     switch field {
     case .email1: return .text(name + "@x.test")
-    case .jobTitle: return .text(name + "-director")
+    case .jobTitle, .body: return .text(name + "-director")
     default: return .text(name)
     }
   }

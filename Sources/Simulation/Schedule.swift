@@ -35,12 +35,22 @@ public enum Event: Sendable, Hashable {
 /// What a user of the ERP does.
 public enum ERPEdit: String, Sendable, Hashable, CaseIterable {
   case create, edit, clear, delete, touch, reassign, deactivate, activate
+  /// A field that holds no text: a status, a start, the attendees.
+  case setPlain
+
+  /// Those of contacts, whose seeds stay what they were.
+  static let ofContacts = allCases.filter { $0 != .setPlain }
 }
 
 /// What a user of a mailbox does.
 public enum ItemEdit: String, Sendable, Hashable, CaseIterable {
   case create, createElsewhere, edit, clear, delete, destroy, moveAway, moveBack, copy, restore, dropCategory, addCategory, makePrivate
   case makePublic, touch
+  /// A field that holds no text: a status, a start, the attendees.
+  case setPlain
+
+  /// Those of contacts, whose seeds stay what they were.
+  static let ofContacts = allCases.filter { $0 != .setPlain }
 }
 
 /// What an administrator, or a server's own life, does.

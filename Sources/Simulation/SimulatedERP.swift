@@ -49,12 +49,14 @@ struct SimulatedERP: ERPPort {
     return try world.call(.init(name: "erp.create", isWrite: true, detail: name)) { [world] _ throws(SyncError) in
       landings += 1
       let id = landings == 1 ? name : world.entityName()
+      let shape = RecordShape.of(kind)
       let made = SimEntity(
         id: EntityID(rawValue: id), kind: kind, key: id, version: world.nextSequence(), modified: world.clock,
-        fields: RecordShape.of(kind).erp.projected(new.fields), owner: new.owner, operationID: new.operationID, sequence: world.sequence)
-      world.mutations += 1
+        fields: shape.erp.projected(new.fields), owner: new.owner, operationID: shape.isMarkedInERP ? new.operationID : nil,
+        created: world.clock, sequence: world.sequence)
+      world.carryOut("created-entities")
       world.entities.append(made)
-      world.oracle?.engineCreated(made, again: landings > 1)
+      world.oracle?.engineCreated(made, by: new.operationID, again: landings > 1)
       return entity(made)
     }
   }
@@ -64,7 +66,7 @@ struct SimulatedERP: ERPPort {
       [world] _ throws(SyncError) in
       let index = try find(update.id, update.version)
       world.oracle?.engineUpdates(world.entities[index], changes: update.changes)
-      world.mutations += 1
+      world.carryOut("updated-entities")
       var changed = world.entities[index].fields
       for (field, value) in update.changes { changed[field] = value }
       world.entities[index].fields = RecordShape.of(kind).erp.projected(changed)
@@ -77,7 +79,7 @@ struct SimulatedERP: ERPPort {
     try world.call(.init(name: "erp.delete", isWrite: true, detail: "\(id) \(version)")) { [world] _ throws(SyncError) in
       let index = try find(id, version)
       world.oracle?.engineDeletes(world.entities[index])
-      world.mutations += 1
+      world.carryOut("deleted-entities")
       world.entities.remove(at: index)
     }
   }
@@ -94,7 +96,12 @@ struct SimulatedERP: ERPPort {
 
   func created(by operation: OperationID, like fields: Fields, kind: RecordKind) async throws(SyncError) -> [Entity] {
     try world.call(.init(name: "erp.created", isWrite: false, detail: "")) { [world] _ throws(SyncError) in
-      world.entities.filter { $0.kind == kind && $0.operationID == operation }.map(entity)
+      let isMarked = RecordShape.of(kind).isMarkedInERP
+      return world.entities.filter { stored in
+        guard stored.kind == kind else { return false }
+        if isMarked { return stored.operationID == operation }
+        return stored.fields.same(.subject, in: fields) && operation.time.map { stored.created >= $0.milliseconds } ?? true
+      }.map(entity)
     }
   }
 

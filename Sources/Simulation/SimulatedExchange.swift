@@ -21,7 +21,8 @@ struct SimulatedExchange: ExchangePort {
     Item(
       version: ItemVersion(id: stored.id, changeKey: String(stored.changeKey)), folder: folder(mailbox, stored.kind, stored.place),
       fields: stored.fields, foreignID: stored.foreignID, operationID: stored.operationID, isPrivate: stored.isPrivate,
-      created: Timestamp(milliseconds: stored.created), modified: Timestamp(milliseconds: stored.modified), moveKey: stored.moveKey)
+      created: Timestamp(milliseconds: stored.created), modified: Timestamp(milliseconds: stored.modified), moveKey: stored.moveKey,
+      form: stored.form)
   }
 
   func folder(of kind: RecordKind, named name: String?, in mailbox: Mailbox, create: Bool) async throws(SyncError) -> FolderID? {
@@ -91,9 +92,10 @@ struct SimulatedExchange: ExchangePort {
           id: ItemID(rawValue: world.number("e")), kind: kind, changeKey: world.nextSequence(), place: place,
           fields: RecordShape.of(kind).exchange.projected(new.fields), foreignID: new.foreignID, operationID: new.operationID,
           created: world.clock, modified: world.clock, moveKey: world.number("k"), sequence: world.sequence, arrival: world.sequence)
-        world.mutations += 1
+        world.carryOut("created-items")
         world.oracle?.engineCreates(made, in: index)
         world.mailboxes[index].items.append(made)
+        if kind == .events { tell(made, new.notice, index, before: []) }
         results.append(.success(ItemVersion(id: made.id, changeKey: String(made.changeKey))))
       }
       return results
@@ -116,10 +118,12 @@ struct SimulatedExchange: ExchangePort {
         }
         world.oracle?.engineUpdates(world.mailboxes[index].items[found], update, in: index)
         world.mutations += 1
+        let before = world.mailboxes[index].items[found].invited
         for (field, value) in update.changes { world.mailboxes[index].items[found].fields[field] = value }
         if let stamp = update.foreignID { world.mailboxes[index].items[found].foreignID = stamp }
         world.bump(item: found, in: index)
         let changed = world.mailboxes[index].items[found]
+        if kind == .events { tell(changed, update.notice, index, before: before) }
         return .success(ItemVersion(id: changed.id, changeKey: String(changed.changeKey)))
       }
     }
@@ -128,21 +132,42 @@ struct SimulatedExchange: ExchangePort {
   func moveToDeletedItems(
     _ ids: [ItemID], kind: RecordKind, in mailbox: Mailbox
   ) async throws(SyncError) -> [Result<ItemID?, SyncError>] {
+    try delete(ids, "mail.delete", mailbox)
+  }
+
+  func cancel(_ versions: [ItemVersion], in mailbox: Mailbox) async throws(SyncError) -> [Result<ItemID?, SyncError>] {
+    try delete(versions.map(\.id), "mail.cancel", mailbox)
+  }
+
+  private func delete(_ ids: [ItemID], _ name: String, _ mailbox: Mailbox) throws(SyncError) -> [Result<ItemID?, SyncError>] {
     let index = try world.mailboxIndex(mailbox)
     let detail = ids.map(\.rawValue).joined(separator: " ")
-    return try world.call(.init(name: "mail.delete", isWrite: true, detail: "\(mailbox.address) \(detail)")) {
+    return try world.call(.init(name: name, isWrite: true, detail: "\(mailbox.address) \(detail)")) {
       [world] lies throws(SyncError) in
       ids.enumerated().map { position, id in
         if lies && position == 0 { return .failure(SyncError(.transient, "locked")) }
         guard let found = world.mailboxes[index].items.firstIndex(where: { $0.id == id }) else {
           return .failure(SyncError(.notFound, "no \(id)"))
         }
-        world.oracle?.engineDeletes(world.mailboxes[index].items[found], in: index)
-        world.mutations += 1
+        let item = world.mailboxes[index].items[found]
+        world.oracle?.engineDeletes(item, in: index)
+        world.carryOut("deleted-items")
         world.move(item: found, in: index, to: .trash)
+        if name == "mail.cancel" {
+          tell(item, .all, index, before: item.invited)
+          world.withdraw(item, from: index)
+        }
         return .success(world.mailboxes[index].items[found].id)
       }
     }
+  }
+
+  /// Exchange tells those invited, where it is asked to, and puts the meeting into their calendars.
+  private func tell(_ item: SimItem, _ notice: Notice, _ mailbox: Int, before: Set<String>) {
+    guard notice != .none else { return }
+    let people = notice == .all ? before.union(item.invited) : before.symmetricDifference(item.invited)
+    world.oracle?.engineTells(item, people.count, in: mailbox)
+    world.deliver(item, from: mailbox)
   }
 
   func move(
@@ -201,7 +226,43 @@ struct SimulatedExchange: ExchangePort {
   func support(for kind: RecordKind) -> FieldSupport { RecordShape.of(kind).exchange }
 }
 
+extension SimItem {
+  /// Addresses of those invited.
+  var invited: Set<String> { Set((fields[.attendees]?.people ?? []).map(\.address)) }
+}
+
 extension World {
+  /// Puts an organizer's meeting into the calendars of those invited who have one here, or what has changed of it.
+  func deliver(_ item: SimItem, from organizer: Int) {
+    guard item.kind == .events, item.form == nil, item.place != .trash else { return }
+    for (index, box) in mailboxes.enumerated() where index != organizer && item.invited.contains(box.address) {
+      var fields = item.fields
+      fields[.categories] = nil
+      fields[RecordShape.events.mailboxOnly] = nil
+      if let known = box.items.firstIndex(where: { $0.moveKey == item.moveKey && $0.form == .attendeeCopy }) {
+        fields[.categories] = box.items[known].fields[.categories]
+        mailboxes[index].items[known].fields = fields
+        bump(item: known, in: index)
+      } else {
+        mailboxes[index].items.append(
+          SimItem(
+            id: ItemID(rawValue: number("e")), kind: .events, changeKey: nextSequence(), place: .own, fields: fields, created: clock,
+            modified: clock, moveKey: item.moveKey, sequence: sequence, arrival: sequence, form: .attendeeCopy))
+      }
+    }
+  }
+
+  /// A cancelled meeting leaves the calendars of those invited.
+  func withdraw(_ item: SimItem, from organizer: Int) {
+    guard item.kind == .events else { return }
+    for (index, box) in mailboxes.enumerated() where index != organizer {
+      guard let known = box.items.firstIndex(where: { $0.moveKey == item.moveKey && $0.form == .attendeeCopy && $0.place != .trash }) else {
+        continue
+      }
+      move(item: known, in: index, to: .trash)
+    }
+  }
+
   /// A change of an item, by whomever.
   func bump(item index: Int, in mailbox: Int) {
     sequence += 1

@@ -1,4 +1,4 @@
-import Model
+public import Model
 import Store
 import SyncEngine
 
@@ -24,6 +24,9 @@ public struct Simulator: Sendable {
   /// Between two calm rounds: longer than any pause before another try, in milliseconds.
   static let calmPause: Int64 = 7 * 3_600_000
 
+  /// The record types that can be simulated.
+  public static let kinds = RecordShape.known
+
   /// Runs a schedule.
   /// - Parameter narrate: hears of everything that happens.
   public static func run(_ schedule: Schedule, cache: Cache = .memory, narrate: (@Sendable (String) -> Void)? = nil) -> Verdict {
@@ -35,7 +38,8 @@ public struct Simulator: Sendable {
   }
 
   /// The schedule of a seed.
-  public static func schedule(seed: UInt64) -> Schedule { Generator.schedule(seed: seed) }
+  /// - Parameter kinds: the record types in it; each set of types has schedules of its own.
+  public static func schedule(seed: UInt64, kinds: [RecordKind] = [.contacts]) -> Schedule { Generator.schedule(seed: seed, kinds: kinds) }
 }
 
 /// One run of one schedule. `@unchecked Sendable`: as `World`.
@@ -86,8 +90,10 @@ final class Simulation: @unchecked Sendable {
     var isQuiet = false
     while rounds < Simulator.calmRounds && !isQuiet && oracle.violations.isEmpty {
       if schedule.setup.approvesAtEnd { administer(.approve, 0) }
+      let isRecovering = !((try? cache.read { try $0.openIntents(mailbox: nil) }) ?? []).isEmpty
       await round(full: rounds == 0 && world.needsFullRound)
       rounds += 1
+      if !isRecovering { checkAccounts() }
       isQuiet = world.mutations == 0
       world.clock += Simulator.calmPause
     }
@@ -99,9 +105,24 @@ final class Simulation: @unchecked Sendable {
         oracle.report("I8", "a calm round ended with: \(error)")
       }
     }
-    let atRest = reports.filter { $0.succeeded }.compactMap { report in world.mailboxes.firstIndex { $0.address == report.employee } }
-    CalmOracle(oracle: oracle).check(schedule.setup.kinds, Set(atRest))
+    var atRest: [RecordKind: Set<Int>] = [:]
+    for report in reports where report.succeeded {
+      if let mailbox = world.mailboxes.firstIndex(where: { $0.address == report.employee }) {
+        atRest[report.kind, default: []].insert(mailbox)
+      }
+    }
+    CalmOracle(oracle: oracle).check(schedule.setup.kinds, atRest)
     return rounds
+  }
+
+  /// I16: what a run says that it did is what the servers carried out.
+  private func checkAccounts() {
+    var counted = reports.reduce(into: [String: Int]()) { $0.merge($1.counts, uniquingKeysWith: +) }
+    counted["deleted-items", default: 0] += counted["withdrawn-items"] ?? 0
+    for what in ["created-entities", "updated-entities", "deleted-entities", "created-items", "deleted-items"] {
+      let (said, done) = (counted[what] ?? 0, world.carriedOut[what] ?? 0)
+      if said != done { oracle.report("I16", "the run says \(said) \(what), the servers carried out \(done)") }
+    }
   }
 
   private func round(full: Bool) async {
@@ -117,7 +138,10 @@ final class Simulation: @unchecked Sendable {
     for report in reports {
       // What was left alone is looked at again by the nightly comparison of everything.
       if report.counts["left", default: 0] > 0 { world.needsFullRound = true }
-      world.trace.mix(report.counts.sorted { $0.key < $1.key }.description)
+      for (what, count) in report.counts.sorted(by: { $0.key < $1.key }) {
+        world.trace.mix(what)
+        world.trace.mix(count)
+      }
     }
     calls += world.calls
     world.isCrashed = false
@@ -156,7 +180,9 @@ final class Simulation: @unchecked Sendable {
       change(mailbox) { $0.withoutCategory.toggle() }
       oracle.marksChanged(in: mailbox)
     case .flipMerge: change(mailbox) { $0.mergeByEmail.toggle() }
-    case .switchEmployee: world.isEmployeeOn[mailbox].toggle()
+    case .switchEmployee:
+      world.isEmployeeOn[mailbox].toggle()
+      oracle.hadRebuild = true
     case .wipeCache: exchangeCache(for: MemoryState())
     case .keepCache: if let memory = cache as? MemoryStore { kept = memory.state }
     case .restoreCache: if let kept { exchangeCache(for: kept) }
@@ -180,6 +206,7 @@ final class Simulation: @unchecked Sendable {
     guard let memory = cache as? MemoryStore else { return }
     memory.state = state
     oracle.cacheWasExchanged = true
+    oracle.hadRebuild = true
   }
 
   private func decide(_ state: Hold.State) {

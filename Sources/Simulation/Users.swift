@@ -30,6 +30,7 @@ struct Users {
     for (position, field) in shape.fields.enumerated() where position == 0 || salt >> position & 1 == 1 {
       fields[field] = token(field, author)
     }
+    for field in shape.plainFields { fields[field] = shape.plainValue(field, side(author), now: world.clock, salt >> 3) }
     fields[shape.birth] = token(shape.birth, author)
     if author != Ledger.erpUser { fields[shape.mailboxOnly] = token(shape.mailboxOnly, author) }
     if salt >> 8 & 3 == 0, shape.fields.contains(.email1) {
@@ -44,6 +45,8 @@ struct Users {
     return fields
   }
 
+  private func side(_ author: Int) -> SystemSide { author == Ledger.erpUser ? .erp : .exchange }
+
   private func perform(_ edit: ERPEdit, _ shape: RecordShape, _ salt: Int) {
     if edit == .create {
       let id = world.entityName()
@@ -51,7 +54,8 @@ struct Users {
       world.entities.append(
         SimEntity(
           id: EntityID(rawValue: id), kind: shape.kind, key: id, version: world.nextSequence(), modified: world.clock, fields: fields,
-          owner: World.ownerCodes[(salt >> 4) % 3], sequence: world.sequence))
+          owner: World.ownerCodes[(salt >> 4) % 3], created: world.clock, sequence: world.sequence))
+      world.mail.cause(world.entities[world.entities.count - 1].id)
       world.tell("ERP user creates \(id) \(fields)")
       return
     }
@@ -60,6 +64,8 @@ struct Users {
     let index = candidates[(salt >> 6) % candidates.count]
     let field = shape.fields[salt % shape.fields.count]
     world.tell("ERP user: \(edit) \(world.entities[index].id) \(field)")
+    // Handed over, it is cancelled in one calendar and set up in another.
+    world.mail.cause(world.entities[index].id, times: [.reassign, .activate, .deactivate].contains(edit) ? 2 : edit == .touch ? 0 : 1)
     switch edit {
     case .create: break
     case .edit, .clear:
@@ -74,6 +80,10 @@ struct Users {
     case .reassign: world.entities[index].owner = World.ownerCodes[salt % World.ownerCodes.count]
     case .deactivate: world.entities[index].isActive = false
     case .activate: world.entities[index].isActive = true
+    case .setPlain:
+      guard !shape.plainFields.isEmpty else { return }
+      let plain = shape.plainFields[(salt >> 2) % shape.plainFields.count]
+      world.entities[index].fields[plain] = shape.plainValue(plain, .erp, now: world.clock, salt >> 3)
     }
     world.oracle?.scopeMayHaveChanged(world.entities[index])
     world.bump(entity: index)
@@ -98,18 +108,18 @@ struct Users {
 
   private func change(_ edit: ItemEdit, _ index: Int, _ mailbox: Int, _ shape: RecordShape, _ field: Field, _ salt: Int) {
     let item = world.mailboxes[mailbox].items[index]
+    // Of somebody else's meeting only the copy as a whole is the attendee's own.
+    if item.form == .attendeeCopy, [.edit, .clear, .setPlain].contains(edit) { return }
     switch edit {
     case .create, .createElsewhere: return
     case .edit, .clear:
       world.ledger.excuse(item.fields[field])
       world.mailboxes[mailbox].items[index].fields[field] = edit == .clear ? nil : token(field, mailbox)
     case .delete:
-      world.ledger.excuse(item.fields)
-      world.oracle?.userDeleted(item, in: mailbox)
+      noteDeleted(item, mailbox)
       return world.move(item: index, in: mailbox, to: .trash)
     case .destroy:
-      world.ledger.excuse(item.fields)
-      world.oracle?.userDeleted(item, in: mailbox)
+      noteDeleted(item, mailbox)
       world.leave(item: index, in: mailbox)
       world.mailboxes[mailbox].items.remove(at: index)
       return
@@ -124,14 +134,27 @@ struct Users {
       copy.place = salt & 1 == 0 ? item.place : .elsewhere
       copy.changeKey = world.nextSequence()
       (copy.sequence, copy.arrival) = (world.sequence, world.sequence)
+      world.oracle?.userCopied(copy)
       return world.mailboxes[mailbox].items.append(copy)
     case .dropCategory: world.mailboxes[mailbox].items[index].fields[.categories] = nil
     case .addCategory: world.mailboxes[mailbox].items[index].fields[.categories] = .set(["ERP", "Friends"])
     case .makePrivate: world.mailboxes[mailbox].items[index].isPrivate = true
     case .makePublic: world.mailboxes[mailbox].items[index].isPrivate = false
     case .touch: break
+    case .setPlain:
+      guard !shape.plainFields.isEmpty else { return }
+      let plain = shape.plainFields[(salt >> 2) % shape.plainFields.count]
+      world.mailboxes[mailbox].items[index].fields[plain] = shape.plainValue(plain, .exchange, now: world.clock, salt >> 3)
     }
     world.bump(item: index, in: mailbox)
+    world.deliver(world.mailboxes[mailbox].items[index], from: mailbox)
+  }
+
+  private func noteDeleted(_ item: SimItem, _ mailbox: Int) {
+    guard item.form == nil else { return }
+    world.ledger.excuse(item.fields)
+    world.oracle?.userDeleted(item, in: mailbox)
+    world.withdraw(item, from: mailbox)
   }
 
   private func create(_ mailbox: Int, _ shape: RecordShape, _ inFolder: Bool, _ salt: Int) {
@@ -144,6 +167,7 @@ struct Users {
         id: id, kind: shape.kind, changeKey: world.nextSequence(), place: inFolder ? world.place(mailbox, shape.kind) : .elsewhere,
         fields: fields, isPrivate: salt >> 14 & 7 == 0, created: world.clock, modified: world.clock, moveKey: world.number("k"),
         sequence: world.sequence, arrival: world.sequence))
+    world.deliver(world.mailboxes[mailbox].items[world.mailboxes[mailbox].items.count - 1], from: mailbox)
   }
 
   /// The mailbox moved to another server: every item has a new id, and no sync state is known.

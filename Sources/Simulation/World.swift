@@ -11,6 +11,7 @@ struct SimEntity: Sendable {
   var owner: String?
   var isActive = true
   var operationID: OperationID?
+  var created: Int64
   /// Position in the order of changes.
   var sequence: Int
 }
@@ -38,6 +39,8 @@ struct SimItem: Sendable {
   var isUserCopy = false
   /// The version that the engine read last.
   var seenByEngine = 0
+  /// An attendee's copy of a meeting; nil: an item like any other.
+  var form: ItemForm?
 }
 
 /// A simulated mailbox.
@@ -88,9 +91,11 @@ final class World: @unchecked Sendable {
   var calls = 0
   var writes = 0
   var commits = 0
-  /// Mutating requests that were carried out since the round began.
+  /// Mutating requests that were carried out since the round began, and of them those that runs count, by the name they count them under.
   var mutations = 0
+  var carriedOut: [String: Int] = [:]
   let ledger = Ledger()
+  var mail = MailLedger()
   var oracle: Oracle?
   /// Hears of everything, for a replay that a person reads.
   var narrate: ((String) -> Void)?
@@ -103,7 +108,7 @@ final class World: @unchecked Sendable {
     mailboxes = (0..<setup.mailboxes).map { SimMailbox(address: Self.addresses[$0]) }
   }
 
-  private static let addresses = ["a@x.test", "b@x.test", "c@x.test"]
+  static let addresses = ["a@x.test", "b@x.test", "c@x.test"]
   /// Visible codes of the employees.
   static let ownerCodes = ["A", "B", "C"]
 
@@ -132,7 +137,14 @@ final class World: @unchecked Sendable {
   /// Begins a round: what is due in its middle counts from here.
   func beginRound() {
     (calls, writes, commits, mutations) = (0, 0, 0, 0)
+    carriedOut = [:]
     isCrashed = false
+  }
+
+  /// Notes that a server carried out a request of the engine.
+  func carryOut(_ what: String) {
+    mutations += 1
+    carriedOut[what, default: 0] += 1
   }
 
   func endRound() { interruptions = [] }

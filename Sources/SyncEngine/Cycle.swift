@@ -237,10 +237,7 @@ struct Cycle: Sendable {
         let linked = try transaction.reader.link(entity: item.foreignID, kind: spoke.kind, mailbox: spoke.mailbox)
         guard known.isEmpty, linked == nil else { continue }
         _ = try transaction.save(
-          Link(
-            id: 0, mailbox: spoke.mailbox, kind: spoke.kind, entityID: item.foreignID, itemID: item.version.id, baseEntity: nil,
-            baseItem: nil,
-            state: .detached, origin: .erp, uid: item.foreignID.rawValue, operationID: item.operationID, moveKey: nil, syncedAt: nil))
+          Link(unagreed: item.foreignID, item.version.id, spoke, .detached, origin: .erp, operationID: item.operationID))
       }
     }
   }
@@ -266,7 +263,7 @@ struct Cycle: Sendable {
   /// A changed policy, or a changed owner code or workgroup of the employee, is a reason to compare everything again.
   func startOverIfPolicyChanged(full: Bool) throws(SyncError) {
     let codes = (employee?.ownerCodes.sorted() ?? []) + ["/"] + (employee?.workgroups.sorted() ?? [])
-    let current = Guarding.fingerprint(["\(spoke.section)", "\(spoke.policy.category as Any)", spoke.policy.conflict.rawValue] + codes)
+    let current = Guarding.fingerprint(spoke.rules + codes)
     let known = try parts.store.read { try $0.cursor(spoke.policyCursor) }
     guard full || known != current else { return }
     try parts.store.write { transaction in

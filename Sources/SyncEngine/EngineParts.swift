@@ -85,6 +85,16 @@ struct Spoke: Sendable {
   /// The sync state of the folder.
   func folderCursor(_ folder: FolderID) -> String { "exchange/\(mailbox.address)/\(kind.rawValue)/\(folder.rawValue)" }
 
+  /// What the policy says about this spoke, a line a rule: links are compared anew when one of them changes.
+  var rules: [String] {
+    [
+      policy.conflict.rawValue, policy.category.map { "\($0.color) \($0.name)" } ?? "no category", section.folder ?? "",
+      section.withoutCategory ? "unmarked" : "marked", section.direction.rawValue, section.filter.rawValue,
+      section.mergeByEmail ? "merge" : "", section.contactClass ?? "", section.erpLink ?? "", section.attachments ? "attachments" : "",
+      section.createContacts ? "contacts" : "",
+    ]
+  }
+
   /// The name of the record type's folder in the mount.
   var folderName: String { policy.folderName(of: kind) }
 }
@@ -111,6 +121,13 @@ public struct CycleReport: Sendable, Hashable {
   public var wroteAnything: Bool { counts.contains { !Self.quietCounts.contains($0.key) && $0.value > 0 } }
 
   private static let quietCounts: Set<String> = ["linked", "drifted", "left", "detached", "read-items", "read-entities"]
+}
+
+extension CycleReport {
+  /// The report of a spoke whose records could not be read from the ERP: nothing was compared.
+  init(unread spoke: Spoke, _ error: SyncError) {
+    self.init(employee: spoke.employee.email, kind: spoke.kind, counts: [:], failures: 0, hold: nil, error: error)
+  }
 }
 
 /// How far a running cycle is.

@@ -113,13 +113,16 @@ struct Guarding: Sendable {
 
   /// FNV-1a over 128 bits in two halves: tells plans apart; who approves has the right to, so no attacker is to be withstood.
   static func fingerprint(_ lines: [String]) -> String {
-    var halves: [UInt64] = [0xcbf2_9ce4_8422_2325, 0x9e37_79b9_7f4a_7c15]
-    for line in lines {
-      for byte in line.utf8 + [10] {
-        for index in halves.indices { halves[index] = (halves[index] ^ UInt64(byte)) &* 0x100_0000_01b3 }
-      }
+    var (first, second): (UInt64, UInt64) = (0xcbf2_9ce4_8422_2325, 0x9e37_79b9_7f4a_7c15)
+    func mix(_ byte: UInt8) {
+      first = (first ^ UInt64(byte)) &* 0x100_0000_01b3
+      second = (second ^ UInt64(byte)) &* 0x100_0000_01b3
     }
-    return halves.map { half in
+    for line in lines {
+      for byte in line.utf8 { mix(byte) }
+      mix(10)
+    }
+    return [first, second].map { half in
       let digits = String(half, radix: 16)
       return String(repeating: "0", count: 16 - digits.count) + digits
     }.joined()

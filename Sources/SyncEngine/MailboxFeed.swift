@@ -196,7 +196,10 @@ struct MailboxFeed: Sendable {
       if kind != .emails, item.form != .occurrence, item.foreignID != link.entityID {
         log.write(
           .warning, "an item is gone before it could be marked: whether it was moved or deleted cannot be told, both records stay", spoke)
-        try parts.store.write { try detach(link, item: item.version.id, $0) }
+        try parts.store.write { transaction in
+          try detach(link, item: item.version.id, transaction)
+          try Unmarked.note(item, mailbox, transaction)
+        }
       } else if canaryAnswered {
         try parts.store.write { try $0.observeDeleted(item: item.version.id, kind: kind, mailbox: mailbox) }
       } else {

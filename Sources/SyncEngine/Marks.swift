@@ -1,11 +1,10 @@
-import Foundation
 import Model
 import Reconcile
 import Store
 
 /// What a spoke's linked items are marked with, and what they were marked with before the policy changed. Earlier marks count until a
 /// whole cycle has ended without a failure.
-struct Marks: Codable, Equatable {
+struct Marks: Equatable {
   private var category: String
   private var link: String
   private var isSeparateFolder: Bool
@@ -21,7 +20,7 @@ struct Marks: Codable, Equatable {
   /// The marks of earlier policies, noted beside those of the policy in force.
   static func former(_ spoke: Spoke, _ transaction: any RecordTransaction) throws -> FormerMarks {
     var now = Marks(spoke)
-    if let known = try known(spoke, transaction) {
+    if let known = try transaction.reader.cursor(spoke.marksCursor).flatMap(Marks.init(text:)) {
       now.formerCategories = known.formerCategories
       now.formerLinks = known.formerLinks
       if known.category != now.category { now.formerCategories.insert(known.category) }
@@ -38,12 +37,31 @@ struct Marks: Codable, Equatable {
   /// Every linked item bears the marks of the policy in force.
   static func settle(_ spoke: Spoke, _ transaction: any RecordTransaction) throws { try Marks(spoke).save(spoke, transaction) }
 
-  private static func known(_ spoke: Spoke, _ transaction: any RecordTransaction) throws -> Marks? {
-    try transaction.reader.cursor(spoke.marksCursor).flatMap { try? JSONDecoder().decode(Marks.self, from: Data($0.utf8)) }
+  private func save(_ spoke: Spoke, _ transaction: any RecordTransaction) throws {
+    guard try transaction.reader.cursor(spoke.marksCursor) != text else { return }
+    try transaction.setCursor(spoke.marksCursor, text)
+  }
+}
+
+/// The text form: a line each for the category, the link, the folder, the former categories and the former links. Every cycle reads it.
+extension Marks {
+  private static let separator: Character = "\u{1F}"
+
+  /// The text form of these marks.
+  var text: String {
+    let categories = formerCategories.sorted().map { $0 + String(Self.separator) }.joined()
+    let links = formerLinks.map { $0 + String(Self.separator) }.joined()
+    return [category, link, isSeparateFolder ? "separate" : "own", categories, links].joined(separator: "\n")
   }
 
-  private func save(_ spoke: Spoke, _ transaction: any RecordTransaction) throws {
-    guard try Self.known(spoke, transaction) != self else { return }
-    try transaction.setCursor(spoke.marksCursor, String(decoding: try JSONEncoder().encode(self), as: UTF8.self))
+  /// The marks of a text form; nil for another text.
+  init?(text: String) {
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    guard lines.count == 5 else { return nil }
+    func list(_ line: Substring) -> [String] {
+      line.split(separator: Self.separator, omittingEmptySubsequences: false).dropLast().map(String.init)
+    }
+    (category, link, isSeparateFolder) = (String(lines[0]), String(lines[1]), lines[2] == "separate")
+    (formerCategories, formerLinks) = (Set(list(lines[3])), list(lines[4]))
   }
 }

@@ -16,11 +16,13 @@ extension Planner {
     if isFirstRun && cycle.spoke.kind == .events {
       planner.occurrences = try cycle.parts.store.read { try OccurrenceMatches(spoke: cycle.spoke, employee: cycle.employee, $0) }
     }
-    if isFirstRun && cycle.spoke.kind == .contacts {
+    if isFirstRun && cycle.spoke.kind != .emails {
       let translation = Translation(
         policy: cycle.spoke.policy, kind: cycle.spoke.kind, erp: cycle.parts.erp.support(for: cycle.spoke.kind),
         exchange: cycle.exchange.support(for: cycle.spoke.kind))
-      planner.orphans = try cycle.parts.store.read { try Orphans(spoke: cycle.spoke, translation: translation, $0) }
+      planner.orphans = try cycle.parts.store.read {
+        try Orphans(spoke: cycle.spoke, employee: cycle.employee, translation: translation, $0)
+      }
     }
     return planner
   }

@@ -54,10 +54,7 @@ struct Outcome: Sendable {
     guard try transaction.reader.link(item: item.version.id, kind: spoke.kind, mailbox: spoke.mailbox) == nil,
       try transaction.reader.link(entity: entity.id, kind: spoke.kind, mailbox: spoke.mailbox) == nil
     else { return }
-    _ = try transaction.save(
-      Link(
-        id: 0, mailbox: spoke.mailbox, kind: spoke.kind, entityID: entity.id, itemID: item.version.id, baseEntity: nil, baseItem: nil,
-        state: .linked, origin: .exchange, uid: entity.id.rawValue, operationID: nil, moveKey: item.moveKey, syncedAt: nil))
+    _ = try transaction.save(Link(unagreed: entity.id, item.version.id, spoke, .linked, origin: .exchange, moveKey: item.moveKey))
   }
 
   /// Forgets a pair and its file.
@@ -70,10 +67,16 @@ struct Outcome: Sendable {
 
   /// Keeps the pair as detached: known, but no longer synchronized nor shown.
   func detach(_ pair: Pair, _ transaction: any RecordTransaction) throws {
-    guard var link = pair.link else { return }
+    guard var link = pair.link ?? newLink(of: pair) else { return }
     link.state = .detached
     _ = try transaction.save(link)
     try transaction.removeFile(uid: link.uid, folder: spoke.folderName, employee: spoke.employee.email)
+  }
+
+  private func newLink(of pair: Pair) -> Link? {
+    guard let entity = pair.entity?.entity, let item = pair.item?.item else { return nil }
+    return Link(
+      unagreed: entity.id, item.version.id, spoke, .detached, origin: .exchange, operationID: entity.operationID, moveKey: item.moveKey)
   }
 
   /// Writes the record's file as the mailbox has the record. Bytes depend on the record alone, so that a rebuilt cache gives the same file.
@@ -119,6 +122,18 @@ struct Outcome: Sendable {
         uid: uid, wishedName: FileName.make(for: spoke.kind, fields: item.fields, zones: zones), bytes: bytes, modified: modified,
         attributes: attributes),
       folder: spoke.folderName, employee: spoke.employee.email)
+  }
+}
+
+extension Link {
+  /// A pair whose sides have not agreed on any values.
+  init(
+    unagreed entity: EntityID, _ item: ItemID, _ spoke: Spoke, _ state: State, origin: SystemSide, operationID: OperationID? = nil,
+    moveKey: String? = nil
+  ) {
+    self.init(
+      id: 0, mailbox: spoke.mailbox, kind: spoke.kind, entityID: entity, itemID: item, baseEntity: nil, baseItem: nil, state: state,
+      origin: origin, uid: entity.rawValue, operationID: operationID, moveKey: moveKey, syncedAt: nil)
   }
 }
 

@@ -1,4 +1,3 @@
-import Foundation
 import Model
 import Store
 
@@ -7,7 +6,7 @@ import Store
 /// The visible value of an owner differs between sites (the employee's id, the name, a number), so contacts that show both the code and the
 /// owner's name teach it. Which workgroups an employee belongs to is in no entity of the contract either; an owner is always chosen from the
 /// members of a record's workgroup, so owning one is evidence of belonging to it.
-struct OwnerCodes: Codable, Equatable {
+struct OwnerCodes: Equatable {
   /// Codes by the owner's name.
   private var codes: [String: Set<String>] = [:]
   /// Workgroups by the owner's code.
@@ -16,10 +15,7 @@ struct OwnerCodes: Codable, Equatable {
   private static let key = "owners"
 
   /// What is known so far.
-  static func known(_ reader: any RecordReader) throws -> OwnerCodes {
-    let text = try reader.meta(key) ?? ""
-    return (try? JSONDecoder().decode(OwnerCodes.self, from: Data(text.utf8))) ?? OwnerCodes()
-  }
+  static func known(_ reader: any RecordReader) throws -> OwnerCodes { OwnerCodes(text: try reader.meta(key) ?? "") }
 
   /// Adds what these records show.
   mutating func learn(from entities: [Entity]) {
@@ -31,11 +27,7 @@ struct OwnerCodes: Codable, Equatable {
   }
 
   /// Keeps it for the next reading.
-  func save(_ transaction: any RecordTransaction) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
-    try transaction.setMeta(Self.key, String(decoding: try encoder.encode(self), as: UTF8.self))
-  }
+  func save(_ transaction: any RecordTransaction) throws { try transaction.setMeta(Self.key, text) }
 
   /// The employees with what was learned. A name that several employees share tells nothing about any of them.
   func complete(_ people: [ERPEmployee]) -> [ERPEmployee] {
@@ -51,6 +43,28 @@ struct OwnerCodes: Codable, Equatable {
       }
       for code in person.ownerCodes { person.workgroups.formUnion(workgroups[code] ?? []) }
       return person
+    }
+  }
+}
+
+/// The text form: a line an owner, with what the line is about, the name or code, and what it goes with. Every round reads it.
+extension OwnerCodes {
+  private static let separator: Character = "\u{1F}"
+
+  /// The text form, the same for the same knowledge.
+  var text: String {
+    let lines = codes.map { (["code", $0] + $1.sorted()) } + workgroups.map { (["workgroup", $0] + $1.sorted()) }
+    return lines.map { $0.joined(separator: String(Self.separator)) }.sorted().joined(separator: "\n")
+  }
+
+  /// What a text form says; another text says nothing.
+  init(text: String) {
+    self.init()
+    for line in text.split(separator: "\n") {
+      let parts = line.split(separator: Self.separator, omittingEmptySubsequences: false).map(String.init)
+      guard parts.count > 2 else { continue }
+      if parts[0] == "code" { codes[parts[1]] = Set(parts[2...]) }
+      if parts[0] == "workgroup" { workgroups[parts[1]] = Set(parts[2...]) }
     }
   }
 }

@@ -166,6 +166,7 @@ struct Planner: Sendable {
 
   private func judge(_ candidate: Candidate, _ reader: any RecordReader) throws -> Decided? {
     guard let pair = try pair(candidate, reader) else { return nil }
+    if let reason = unsynchronizedOrphan(pair) { return Decided(pair: pair, actions: [Action(.detach, reason: reason)]) }
     if let obstacle = pair.obstacle { return Decided(pair: pair, actions: [Action(.leave, reason: obstacle)]) }
     if pair.isOrphan { return Decided(pair: pair, actions: [Action(.link, reason: "the ERP's activity is gone, the message stays")]) }
     if let twin = pair.item, pair.isTwin {
@@ -189,6 +190,15 @@ struct Planner: Sendable {
       isRebuild: isRebuild, isMatched: pair.isMatched, today: today)
     input.former = former
     return Decided(pair: pair, actions: reconcile(input), notices: try notices(pair, reader))
+  }
+
+  /// A record that was made from an item just before the cache was lost, one of which is no longer synchronized: the two stay known as a pair,
+  /// or a later cycle, which cannot tell any more, would make the record once more.
+  private func unsynchronizedOrphan(_ pair: Pair) -> String? {
+    guard pair.link == nil, let entity = pair.entity?.entity, let item = pair.item?.item, orphans.entity(of: item.version.id) == entity.id,
+      !isInScope(entity) || !isAcceptable(item)
+    else { return nil }
+    return "made from the item before the cache was lost, and out of the policy's scope since"
   }
 
   private func notices(_ pair: Pair, _ reader: any RecordReader) throws -> NoticeContext {
@@ -268,6 +278,9 @@ struct Planner: Sendable {
       try reader.link(entity: made, kind: spoke.kind, mailbox: spoke.mailbox) == nil
     {
       return Pair(entity: entity, item: item, isMatched: true)
+    }
+    if try Unmarked.isKnown(item.item, spoke.mailbox, reader) {
+      return Pair(item: item, obstacle: "it was moved away before it could be marked, and its record is in the ERP: both stay as they are")
     }
     guard spoke.section.mergeByEmail, let email = item.item.fields.text(.email1), isAcceptable(item.item) else { return Pair(item: item) }
     let entities = try reader.entities(kind: spoke.kind, email: email.lowercased())

@@ -136,8 +136,11 @@ struct Recovery: Sendable {
     let item = try intent.itemID.flatMap { id throws(SyncError) in
       try parts.store.read { try $0.item(id, kind: spoke.kind, mailbox: spoke.mailbox) }
     }
-    let candidates = try await parts.erp.created(by: intent.id, like: intent.payload, kind: spoke.kind)
-    let made = try Adoption(executor: executor).made(by: intent, among: candidates)
+    var made = try linkedEntity(intent)
+    if made == nil {
+      let candidates = try await parts.erp.created(by: intent.id, like: intent.payload, kind: spoke.kind)
+      made = try Adoption(executor: executor).made(by: intent, among: candidates)
+    }
     guard let item, item.presence == .present else {
       if let made { try parts.store.write { _ = try $0.observe(made, kind: spoke.kind) } }
       return try close(intent)
@@ -147,6 +150,17 @@ struct Recovery: Sendable {
     try parts.store.write { transaction in
       try transaction.setMeta(Self.abandoned(intent.id), intent.time.iso8601)
       try transaction.close(intent.id)
+    }
+  }
+
+  /// The record that a creation is known to have made: its item has only to be marked.
+  private func linkedEntity(_ intent: Intent) throws(SyncError) -> Entity? {
+    try parts.store.read { reader in
+      guard let id = intent.itemID, let link = try reader.link(item: id, kind: spoke.kind, mailbox: spoke.mailbox),
+        link.operationID == intent.id, let stored = try link.entityID.flatMap({ try reader.entity($0, kind: spoke.kind) }),
+        !stored.isDeleted
+      else { return nil }
+      return stored.entity
     }
   }
 

@@ -50,44 +50,55 @@ public struct SyncEngine: Sendable {
     try Participation(parts: parts).note(try self.spokes(employees: nil, kinds: nil))
     let spokes = try spokes(employees: employees, kinds: kinds)
     guard !spokes.isEmpty else { return [] }
-    var people: [ERPEmployee] = []
+    let read: ReadERP
     do throws(SyncError) {
-      people = try await readERP(spokes, full: full, progress)
+      read = try await readERP(spokes, full: full, progress)
     } catch {
       log.write(.error, "the ERP could not be read: \(error)")
-      return spokes.map { Self.failed($0, error) }
+      return spokes.map { CycleReport(unread: $0, error) }
     }
     let owner = OwnerLock(parts: parts, log: log)
     let breaker = CircuitBreaker(parts: parts, log: log)
     var reports: [CycleReport] = []
     var tried: [Int] = []
     for (index, spoke) in spokes.enumerated() {
-      if !isUrged, let pause = try breaker.pause(spoke) {
-        reports.append(Self.failed(spoke, pause))
-        continue
+      if let failure = read.failures[spoke.kind] {
+        reports.append(CycleReport(unread: spoke, failure))
+      } else if !isUrged, let pause = try breaker.pause(spoke) {
+        reports.append(CycleReport(unread: spoke, pause))
+      } else {
+        tried.append(index)
+        reports.append(await cycle(spoke, read.people, owner).run(full: full, progress: progress))
       }
-      tried.append(index)
-      reports.append(await cycle(spoke, people, owner).run(full: full, progress: progress))
       if Task.isCancelled { break }
     }
-    await carryOn(spokes, people, owner, &reports, progress)
+    await carryOn(spokes, read.people, owner, &reports, progress)
     do throws(SyncError) { try breaker.note(tried.map { (spokes[$0], reports[$0]) }) } catch {
       log.write(.error, "the failures of this round could not be counted: \(error)")
     }
     return reports
   }
 
-  private static func failed(_ spoke: Spoke, _ error: SyncError) -> CycleReport {
-    CycleReport(employee: spoke.employee.email, kind: spoke.kind, counts: [:], failures: 0, hold: nil, error: error)
+  /// What a reading of the ERP brought.
+  private struct ReadERP: Sendable {
+    var people: [ERPEmployee]
+    /// Record types that could not be read; the others go on.
+    var failures: [RecordKind: SyncError] = [:]
   }
 
   /// Reads what changed in the ERP, and who is who in it.
   private func readERP(
     _ spokes: [Spoke], full: Bool, _ progress: @Sendable (CycleProgress) -> Void
-  ) async throws(SyncError) -> [ERPEmployee] {
+  ) async throws(SyncError) -> ReadERP {
     let people = try await parts.erp.employees()
+    var failures: [RecordKind: SyncError] = [:]
     for kind in Set(spokes.map(\.kind)).sorted() {
-      _ = try await ERPFeed(parts: parts, log: log).refresh(kind, full: full, progress: progress)
+      do throws(SyncError) {
+        _ = try await ERPFeed(parts: parts, log: log).refresh(kind, full: full, progress: progress)
+      } catch  where !error.stopsAccount {
+        log.write(.error, "the ERP's \(kind.rawValue) could not be read: \(error)")
+        failures[kind] = error
+      }
     }
     let known = try parts.store.read { try OwnerCodes.known($0) }.complete(people)
     if spokes.contains(where: { $0.kind == .events }) {
@@ -96,7 +107,7 @@ public struct SyncEngine: Sendable {
       let served = known.filter { ids.contains($0.id) }.reduce(into: Set<String>()) { $0.formUnion($1.ownerCodes) }
       try UnservedEvents.refresh(parts, log, served: served)
     }
-    return known
+    return ReadERP(people: known, failures: failures)
   }
 
   /// Puts back what a conflict or a delete overwrote; the next cycle carries it on.
@@ -167,7 +178,9 @@ public struct SyncEngine: Sendable {
   public func plan(employees: [String]?, kinds: Set<RecordKind>?) async throws(SyncError) -> [PlanLine] {
     try Participation(parts: parts).note(try self.spokes(employees: nil, kinds: nil))
     let spokes = try spokes(employees: employees, kinds: kinds)
-    let people = try await readERP(spokes, full: false) { _ in }
+    let read = try await readERP(spokes, full: false) { _ in }
+    if let failure = read.failures.sorted(by: { $0.key < $1.key }).first { throw failure.value }
+    let people = read.people
     var lines: [PlanLine] = []
     let owner = OwnerLock(parts: parts, log: log)
     for spoke in spokes { lines += try await Planning(parts: parts, log: log, cycle: cycle(spoke, people, owner)).lines() }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Model
 import Simulation
 import Synchronization
 
@@ -10,6 +11,8 @@ struct Simulate: ParsableCommand {
 
   @Option(help: "The first seed.") var seed: UInt64 = 1
   @Option(help: "How many schedules.") var count: UInt64 = 1
+  @Option(help: "Ends a campaign after so many seconds.") var seconds: Double?
+  @Option(help: "Record types: contacts, tasks, events, or several with commas.") var kinds: String = "contacts"
   @Option(help: "Threads.") var jobs: Int = 2
   @Option(help: "The cache under the engine: memory or sqlite.") var cache: String = "memory"
   @Option(help: "Only these events of the schedule, by number: 0,2,5.") var keep: String?
@@ -20,22 +23,29 @@ struct Simulate: ParsableCommand {
 
   mutating func run() throws {
     guard let cache = Simulator.Cache(rawValue: cache) else { throw ValidationError("--cache is memory or sqlite") }
-    if count == 1 { return try single(cache) }
-    let campaign = Campaign(first: seed, count: count, cache: cache, failureLimit: failures, printsHashes: hashes)
+    let names = kinds.split(separator: ",").map(String.init)
+    let wanted = names.compactMap(RecordKind.init(rawValue:)).filter(Simulator.kinds.contains)
+    guard wanted.count == names.count, !wanted.isEmpty else {
+      throw ValidationError("--kinds is one or several of \(Simulator.kinds.map(\.rawValue).joined(separator: ", "))")
+    }
+    if count == 1 { return try single(wanted, cache) }
+    let campaign = Campaign(
+      first: seed, count: count, kinds: wanted, cache: cache, failureLimit: failures, seconds: seconds, printsHashes: hashes)
     let outcome = campaign.run(jobs: jobs)
     print(outcome.summary)
     for failing in outcome.failing.sorted() {
-      let schedule = Simulator.schedule(seed: failing)
+      let schedule = Simulator.schedule(seed: failing, kinds: wanted)
       let kept = whole ? Array(schedule.events.indices) : Shrinker(schedule: schedule, cache: cache).shrink()
       let verdict = Simulator.run(schedule.keeping(kept), cache: cache)
       print("seed \(failing): \(verdict.violations.first?.description ?? "passes when run alone")")
-      print("  replay: concordfs-sim --narrate --seed \(failing) --keep \(kept.map(String.init).joined(separator: ","))")
+      let events = kept.map(String.init).joined(separator: ",")
+      print("  replay: concordfs-sim --narrate --kinds \(kinds) --seed \(failing) --keep \(events)")
     }
     if !outcome.failing.isEmpty { throw ExitCode.failure }
   }
 
-  private func single(_ cache: Simulator.Cache) throws {
-    var schedule = Simulator.schedule(seed: seed)
+  private func single(_ kinds: [RecordKind], _ cache: Simulator.Cache) throws {
+    var schedule = Simulator.schedule(seed: seed, kinds: kinds)
     if let keep { schedule = schedule.keeping(keep.split(separator: ",").compactMap { Int($0) }) }
     if narrate {
       print(schedule.setupText)
