@@ -1,10 +1,12 @@
 """What the measuring scripts share: building, mounting, dropping caches, reading what a process uses."""
 
+import http.server
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -67,6 +69,19 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def busy_seconds():
+    """User and system time of everything on the machine so far."""
+    with open("/proc/stat") as file:
+        user, nice, system = map(int, file.readline().split()[1:4])
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
+
+
+def questions(pid):
+    """Reading system calls of a process so far: of a daemon with a mapped store they are the kernel's questions, and few others."""
+    with open(f"/proc/{pid}/io") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("syscr"))
+
+
 def anonymous_mb(pid):
     """A process's own memory: RssAnon of /proc/PID/status, in MB of 1,000,000 bytes."""
     with open(f"/proc/{pid}/status") as file:
@@ -84,14 +99,28 @@ def settle(pid):
         time.sleep(0.02)
 
 
+class Refusing(http.server.BaseHTTPRequestHandler):
+    """A server that is there and does nothing: 503 to everybody."""
+
+    def do_GET(self):
+        self.send_response(503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_POST = do_PUT = do_GET
+
+    def log_message(self, *arguments):
+        pass
+
+
 class Product:
-    """`concordfs mount` over a filled store. Its servers' address answers nobody: no byte comes from a network."""
+    """`concordfs mount` over a filled store. Both servers' address answers with errors alone, or cannot be reached: no byte comes from there."""
 
     CONFIG = """\
 store: {store}
-erp: {{kind: acumatica, url: "http://127.0.0.1:9", endpoint: Default/24.200.001, auth: {{username: nobody, password: {{file: {secret}}}}}}}
+erp: {{kind: acumatica, url: "{server}", endpoint: Default/24.200.001, auth: {{username: nobody, password: {{file: {secret}}}}}}}
 exchange:
-  - {{name: HQ, email: nobody@example.test, password: {{file: {secret}}}, server: "http://127.0.0.1:9/EWS/Exchange.asmx", default_policy: Sales}}
+  - {{name: HQ, email: nobody@example.test, password: {{file: {secret}}}, server: "{server}/EWS/Exchange.asmx", default_policy: Sales}}
 policies:
   - {{name: Sales, category: {{name: ERP, color: blue}}, contacts: {{folder: ERP Contacts}}}}
 employees:
@@ -108,15 +137,19 @@ employees:
         secret.write_text("x")
         secret.chmod(0o600)
         people = "\n".join(f"  - {{id: EP{index:06}, email: employee{index:03}@example.test}}" for index in range(folders))
-        self.config.write_text(self.CONFIG.format(store=self.directory / "cache.db", secret=secret, employees=people))
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        server = f"http://127.0.0.1:{self.server.server_port}"
+        self.config.write_text(self.CONFIG.format(store=self.directory / "cache.db", secret=secret, employees=people, server=server))
         self.process = None
 
-    def start(self):
-        """Mounts; returns the seconds until the first answer."""
+    def start(self, cut_off=False):
+        """Mounts; returns the seconds until the first answer.
+        cut_off: in a network namespace of its own, without any interface that is up."""
         began = time.monotonic()
         with open(self.directory / "daemon.log", "ab") as log:
             self.process = subprocess.Popen(
-                [self.program, "mount", "-f", "-c", self.config, self.mount], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+                [*(["unshare", "--net"] if cut_off else []), self.program, "mount", "-f", "-c", self.config, self.mount], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         try:
             until(lambda: is_mounted(self.mount), "mounting", process=self.process)
         except RuntimeError as error:
@@ -135,6 +168,11 @@ employees:
             self.process.wait(PATIENCE)
         unmount(self.mount)
         self.process = None
+
+    def close(self):
+        self.stop()
+        self.server.shutdown()
+        self.server.server_close()
 
 
 def conditions():

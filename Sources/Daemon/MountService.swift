@@ -54,20 +54,18 @@ extension Service {
       })
     let schedules = Task { await ScheduleLoop(source: source).run() }
     ready()
-    await Self.serve(tree)
+    let end = await Self.serve(tree)
     schedules.cancel()
     signals.end()
     await coordinator.cancel()
     await connections.withLock { $0.open }.close()
+    try end.get()
   }
 
   /// libfuse's loop blocks: it has a thread of its own, not one of the tasks'.
-  private static func serve(_ tree: FileSystem) async {
+  private static func serve(_ tree: FileSystem) async -> Result<Void, SyncError> {
     await withCheckedContinuation { continuation in
-      let thread = Thread {
-        tree.run()
-        continuation.resume()
-      }
+      let thread = Thread { continuation.resume(returning: Result { () throws(SyncError) in try tree.run() }) }
       thread.name = "fuse"
       thread.stackSize = 4 << 20
       thread.start()

@@ -169,15 +169,21 @@ int cfs_session_loop(cfs_session *session) {
   pthread_sigmask(SIG_UNBLOCK, &set, NULL);
   session->thread = pthread_self();
   atomic_store(&session->state, LOOP_RUNS);
+  // libfuse gives up on any error of a read, also where it is only to be tried again.
   int result = fuse_session_loop(session->session);
+  while (result == -EAGAIN || result == -ENOMEM) {
+    nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    result = fuse_session_loop(session->session);
+  }
   atomic_store(&session->state, LOOP_ENDED);
   return result;
 }
 
 void cfs_session_stop(cfs_session *session) {
   fuse_session_exit(session->session);
-  // Again until it is heard: a signal that comes just before the read is lost on it.
+  // Again until it is heard: a signal that comes just before the read is lost on it, and a loop that begins again forgets the exit.
   while (atomic_load(&session->state) == LOOP_RUNS) {
+    fuse_session_exit(session->session);
     pthread_kill(session->thread, SIGUSR2);
     nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   }

@@ -9,6 +9,8 @@ final class ControlTree: Sendable {
     /// `.control` of the mount or of an employee, or a directory in it.
     case directory(employee: String?, path: [String])
     case file(ControlFile)
+
+    var isFile: Bool { if case .file = self { true } else { false } }
   }
 
   private struct Snapshot {

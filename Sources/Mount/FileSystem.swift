@@ -41,6 +41,7 @@ public final class FileSystem: @unchecked Sendable {
   let contents = Mutex(ContentWindow())
   let listingPolicy = Mutex(ListingPolicy())
   let retirement: Retirement
+  private let keeper: ListingKeeper
   let pendingWrites = Mutex<[UInt: PendingWrite]>([:])
   private let options: MountOptions
   private var session: OpaquePointer?
@@ -60,7 +61,8 @@ public final class FileSystem: @unchecked Sendable {
     self.control = ControlTree(plane: control)
     self.options = options
     view = try store.treeView()
-    tree = TreeCache(view: view, owners: owners)
+    keeper = ListingKeeper(store: store)
+    tree = TreeCache(view: view, owners: owners, keeper: keeper)
     retirement = Retirement(store: store)
   }
 
@@ -90,13 +92,15 @@ public final class FileSystem: @unchecked Sendable {
   }
 
   /// Serves the kernel until the tree is unmounted, by `unmount`, `fusermount3 -u` or umount. Blocks.
-  public func run() {
+  /// - Throws: `failed` when the kernel's questions could not be read any more; the tree is unmounted then too.
+  public func run() throws(SyncError) {
     guard let session else { return }
-    _ = cfs_session_loop(session)
+    let result = cfs_session_loop(session)
     hasEnded.withLock { $0 = true }
     prefetcher?.stop()
     notifier?.stop()
     retirement.finish()
+    keeper.stop()
     // Whoever still waits for a cycle gets an answer while there is a session to send it by.
     pendingWrites.withLock { pending in
       for key in pending.keys { if let request = OpaquePointer(bitPattern: key) { cfs_reply_error(request, EINTR) } }
@@ -104,6 +108,10 @@ public final class FileSystem: @unchecked Sendable {
     }
     cfs_session_destroy(session)
     view.close()
+    guard result >= 0 else {
+      throw SyncError(
+        .failed, "the mount ended, for the kernel's questions cannot be read: mount it again", cause: String(cString: strerror(-result)))
+    }
   }
 
   /// Ends `run`, which takes the mount away. Safe to call more than once, and from any other thread.

@@ -31,7 +31,9 @@ extension FileSystem {
     }
     if ControlTree.isControl(ino) {
       guard case .directory(let employee, let path)? = control.node(ino) else { return false }
-      for (index, entry) in control.entries(employee: employee, path: path).enumerated() where Int64(index) + Place.control > place {
+      let entries = control.entries(employee: employee, path: path)
+      if entries.contains(where: { $0.node.isFile }) { listingPolicy.withLock { $0.listControl(process) } }
+      for (index, entry) in entries.enumerated() where Int64(index) + Place.control > place {
         var attributes = try controlAttributes(entry.node)
         if !filler.add(entry.name, &attributes, Int64(index) + Place.control) { return true }
       }

@@ -3,6 +3,8 @@
 /// Attributes in listings save `ls -l`, `grep -r` and their kind a request a file; to `find` they are three times the work for nothing.
 /// The first entries of the first folder that a process lists come without attributes: a process that looks at them (it asks for them
 /// by name) gets attributes from then on, one that goes on to another folder without looking gets names alone.
+///
+/// Who walks over everything comes by control files first, and shows there what it does with files: then no test is needed.
 struct ListingPolicy {
   private enum Habit { case looks, namesAlone }
 
@@ -10,6 +12,8 @@ struct ListingPolicy {
     var habit: Habit?
     /// The folder that is the test, and the entries given without attributes in it.
     var probe: Int64?
+    /// It listed control files.
+    var hasSeenControl = false
     var lastUse: Int
   }
 
@@ -32,16 +36,10 @@ struct ListingPolicy {
   /// How many of the next entries of a folder to give without attributes, to this process.
   /// - Parameter isStart: the listing begins.
   mutating func bareEntries(_ process: Int32, folder: Int64, isStart: Bool) -> Int {
-    clock += 1
-    var reader = readers[process] ?? Reader(lastUse: clock)
-    defer {
-      reader.lastUse = clock
-      readers[process] = reader
-      if readers.count > Self.readerLimit, let oldest = readers.min(by: { $0.value.lastUse < $1.value.lastUse }) {
-        readers[oldest.key] = nil
-      }
-    }
+    var reader = reader(process)
+    defer { readers[process] = reader }
     if reader.habit == nil, let probe = reader.probe, probe != folder { reader.habit = .namesAlone }
+    if reader.habit == nil, reader.hasSeenControl { reader.habit = .namesAlone }
     switch reader.habit {
     case .looks: return 0
     case .namesAlone:
@@ -53,6 +51,30 @@ struct ListingPolicy {
       note(folder, process)
       return Self.probeSize
     }
+  }
+
+  /// What is known of a process; the longest unseen is forgotten for a new one.
+  private mutating func reader(_ process: Int32) -> Reader {
+    clock += 1
+    if readers[process] == nil, readers.count >= Self.readerLimit, let oldest = readers.min(by: { $0.value.lastUse < $1.value.lastUse }) {
+      readers[oldest.key] = nil
+    }
+    var reader = readers[process] ?? Reader(lastUse: clock)
+    reader.lastUse = clock
+    return reader
+  }
+
+  /// A process lists a directory with control files.
+  mutating func listControl(_ process: Int32) {
+    var reader = reader(process)
+    reader.hasSeenControl = true
+    readers[process] = reader
+  }
+
+  /// A process asked for a control file by its name.
+  mutating func lookupControl(_ process: Int32) {
+    // Most who do so never list anything: no reason to remember them.
+    if readers[process]?.hasSeenControl == true { readers[process]?.habit = .looks }
   }
 
   private mutating func note(_ folder: Int64, _ process: Int32) {

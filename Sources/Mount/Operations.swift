@@ -67,7 +67,9 @@ extension FileSystem {
   private func child(_ name: String, of parent: Int64, _ process: Int32) throws -> cfs_attributes? {
     if ControlTree.isControl(parent) {
       guard case .directory(let employee, let path)? = control.node(parent) else { return nil }
-      return try control.entries(employee: employee, path: path).first { $0.name == name }.map { try controlAttributes($0.node) }
+      guard let entry = control.entries(employee: employee, path: path).first(where: { $0.name == name }) else { return nil }
+      if entry.node.isFile { listingPolicy.withLock { $0.lookupControl(process) } }
+      return try controlAttributes(entry.node)
     }
     let folder = parent == TreeInode.root ? nil : try tree.folder(parent)
     if parent != TreeInode.root && folder == nil { return nil }
@@ -131,7 +133,7 @@ extension FileSystem {
     let ino = control.number(of: node)
     switch node {
     case .directory(let employee, let path):
-      let directories = control.entries(employee: employee, path: path).count { if case .directory = $0.node { true } else { false } }
+      let directories = control.entries(employee: employee, path: path).count { !$0.node.isFile }
       return cfs_attributes(
         ino: ino, mode: Modes.directory, links: UInt32(directories + 2), owner: try controlOwner(employee), size: 0,
         modified: Timestamp(milliseconds: 0), timeout: Self.controlTimeout)

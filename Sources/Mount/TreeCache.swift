@@ -29,24 +29,26 @@ final class TreeCache: Sendable {
 
   private let view: TreeView
   private let owners: Owners
+  /// Hears of large folders that are listed row by row.
+  private let keeper: ListingKeeper?
   private let state = Mutex(State())
 
-  /// Files asked of the store at once while a listing is filled.
-  private static let pageSize = 512
   /// Pages kept: one a reader.
   private static let pageLimit = 12
   /// Folders kept.
   private static let folderLimit = 4096
 
-  init(view: TreeView, owners: Owners) {
+  init(view: TreeView, owners: Owners, keeper: ListingKeeper? = nil) {
     self.view = view
     self.owners = owners
+    self.keeper = keeper
   }
 
   /// A commit changed these.
   func drop(_ changes: [TreeChange]) {
     var changed: Set<Int64> = []
     for case .directory(let ino) in changes { changed.insert(ino) }
+    keeper?.changed(changed)
     state.withLock { state in
       state.generation += 1
       state.pages.removeAll { changed.contains($0.directory) }
@@ -82,13 +84,14 @@ final class TreeCache: Sendable {
       return (Self.tail(page.entries, after: place), state.generation)
     }
     if let known { return known }
-    let entries = try view.read { try $0.entries(in: directory, after: place, limit: Self.pageSize) }
+    let page = try view.read { try $0.page(of: directory, after: place) }
+    if !page.isKept && !page.isLast { keeper?.want(directory) }
     state.withLock { state in
       guard state.generation == generation else { return }
       if state.pages.count >= Self.pageLimit { state.pages.removeFirst() }
-      state.pages.append(Page(directory: directory, after: place, entries: entries, isLast: entries.count < Self.pageSize))
+      state.pages.append(Page(directory: directory, after: place, entries: page.entries, isLast: page.isLast))
     }
-    return entries[...]
+    return page.entries[...]
   }
 
   private static func covers(_ page: Page, _ directory: Int64, _ place: Int64) -> Bool {

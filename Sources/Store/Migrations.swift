@@ -7,6 +7,7 @@ enum Migrations {
     migrator.registerMigration("1 observations, links, intents") { db in try db.execute(sql: first) }
     registerTreeMigrations(&migrator)
     registerLinkTotals(&migrator)
+    registerKeptListings(&migrator)
     return migrator
   }
 

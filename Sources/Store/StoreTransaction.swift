@@ -6,8 +6,10 @@ public final class StoreTransaction {
   let db: Database
   /// What the transaction changed in the mount's tree, told to observers after the commit.
   var treeChanges: [TreeChange] = []
-  /// Directories of the tree whose time moved already.
-  var touched: Set<Int64> = []
+  /// Directories of the tree whose time moved already, and the latest time of a file in each that they were told of, in milliseconds.
+  var touched: [Int64: Int64] = [:]
+  /// Policies' folders of files put so far: making their paths costs as much as a row.
+  var folders: [TreeFolder: TreeFolder.Place] = [:]
 
   init(db: Database) { self.db = db }
 

@@ -3,7 +3,28 @@ internal import GRDB
 public import Model
 import Render
 
+/// A policy's folder of an employee.
+struct TreeFolder: Hashable {
+  var name: String
+  var employee: String
+
+  /// Where the folder is in the tree.
+  struct Place {
+    var path: String
+    var ino: Int64
+  }
+}
+
 extension StoreTransaction {
+  private func place(_ folder: String, _ employee: String) -> TreeFolder.Place {
+    let key = TreeFolder(name: folder, employee: employee)
+    if let known = folders[key] { return known }
+    let path = "/\(FileName.folder(employee))/\(FileName.folder(folder))"
+    let place = TreeFolder.Place(path: path, ino: TreeInode.directory(path: path))
+    folders[key] = place
+    return place
+  }
+
   /// Makes sure that an employee has a folder, owned by this user.
   public func ensureEmployee(_ email: String, unixUser: String?) throws {
     let name = FileName.folder(email)
@@ -65,7 +86,9 @@ extension StoreTransaction {
       if nodes.isEmpty { break }
       for node in nodes { try remove(node) }
     }
+    try forgetListing(of: ino)
     try db.run("DELETE FROM directory WHERE ino = ?", [ino])
+    touched[ino] = nil
     treeChanges.append(.removed(parent: parent, name: folderName, ino: ino))
     treeChanges.append(.directory(parent))
   }
@@ -76,8 +99,8 @@ extension StoreTransaction {
   /// is served until the kernel forgets it.
   /// - Returns: the name that the file has.
   public func putFile(_ file: TreeFile, folder: String, employee: String) throws -> String {
-    let path = "/\(FileName.folder(employee))/\(FileName.folder(folder))"
-    let parent = TreeInode.directory(path: path)
+    let target = place(folder, employee)
+    let (path, parent) = (target.path, target.ino)
     let known = try reader.node(uid: file.uid, in: parent)
     let wish: String? = try known.flatMap { node in
       try db.row("SELECT coalesce(wished, name) FROM node WHERE ino = ?", [node.ino]) { $0[0] }
@@ -112,18 +135,22 @@ extension StoreTransaction {
 
   /// Removes a record's file.
   public func removeFile(uid: String, folder: String, employee: String) throws {
-    let parent = TreeInode.directory(path: "/\(FileName.folder(employee))/\(FileName.folder(folder))")
+    let parent = place(folder, employee).ino
     guard let node = try reader.node(uid: uid, in: parent) else { return }
     try remove(node)
     try touch(parent, node.modified)
   }
 
   /// Notes that a directory's entries changed. Tools as khal look at its time alone to see whether they have to read it again: it moves
-  /// with every transaction, also where a file went or an older one came.
+  /// with every transaction, also where a file went or an older one came. A kept listing is valid no longer.
   private func touch(_ directory: Int64, _ modified: Timestamp) throws {
-    let step = touched.insert(directory).inserted ? 1 : 0
-    try db.run("UPDATE directory SET modified = max(modified + ?, ?) WHERE ino = ?", [step, modified.milliseconds, directory])
-    treeChanges.append(.directory(directory))
+    let told = touched[directory]
+    if let told, modified.milliseconds <= told { return }
+    touched[directory] = modified.milliseconds
+    try db.run(
+      "UPDATE directory SET modified = max(modified + ?, ?), listed = 0 WHERE ino = ?",
+      [told == nil ? 1 : 0, modified.milliseconds, directory])
+    if told == nil { treeChanges.append(.directory(directory)) }
   }
 
   /// Forgets contents of replaced and removed files that the kernel no longer knows.

@@ -30,7 +30,7 @@ struct Churn: ParsableCommand {
     try tree.mount(at: mount)
     let served = DispatchSemaphore(value: 0)
     let thread = Thread {
-      tree.run()
+      do { try tree.run() } catch { FileHandle.standardError.write(Data("\(error)\n".utf8)) }
       served.signal()
     }
     thread.name = "fuse"

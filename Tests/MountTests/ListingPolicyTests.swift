@@ -60,4 +60,28 @@ private final class Asked {
     #expect(asked.list(0, 20) == ListingPolicy.probeSize, "forgotten: a new reader")
     #expect(asked.list(199, 20) == .max)
   }
+
+  @Test func `who passes by control files without looking gets names alone from the first record on`() {
+    asked.policy.listControl(1)
+    #expect(asked.list(1, 10) == .max)
+    #expect(asked.list(2, 10) == ListingPolicy.probeSize, "another process is another reader")
+  }
+
+  @Test func `who looks at control files gets attributes from the first record on`() {
+    asked.policy.listControl(1)
+    asked.policy.lookupControl(1)
+    #expect(Self.folders.allSatisfy { asked.list(1, $0) == 0 })
+  }
+
+  @Test func `a name of a control file says nothing of who never listed any`() {
+    asked.policy.lookupControl(1)
+    #expect(asked.list(1, 10) == ListingPolicy.probeSize)
+  }
+
+  @Test func `who was taken for one of names alone and looks at records gets attributes`() {
+    asked.policy.listControl(1)
+    #expect(asked.list(1, 10) == .max)
+    asked.look(1, 10)
+    #expect(asked.list(1, 20) == 0)
+  }
 }

@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 def test_a_short_campaign_of_the_consistency_script_finds_nothing():
     result = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "consistency", "--seconds", "5", "--rate", "2000", "--records", "10000", "--still", "2000"],
+        [sys.executable, ROOT / "scripts" / "consistency", "--seconds", "5", "--rate", "500", "--records", "1000", "--still", "500"],
         capture_output=True, text=True, timeout=180, env={**os.environ, "CONCORDFS_BIN": str(pathlib.Path(os.environ["CONCORDFS"]).parent)})
     assert result.returncode == 0, result.stdout + result.stderr
     lines = result.stdout.splitlines()

@@ -1,5 +1,6 @@
 """Reading the mount depends on nobody: not on the servers, not on a cycle. What df, du and stat say is right."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -97,3 +98,31 @@ def test_df_du_and_stat_say_what_is_there(mounted):
     for directory in [mounted.mount, *(path for path in mounted.mount.iterdir() if path.is_dir())]:
         subdirectories = sum(1 for path in directory.iterdir() if path.is_dir())
         assert directory.stat().st_nlink == subdirectories + 2, directory
+
+
+def test_inotify_tells_what_processes_do_and_not_what_the_daemon_changes(mounted):
+    """The limit that docs/mount.md states, so that it is noticed when it moves: a watcher has to look at the folder's time."""
+    contact = mounted.erp.contacts(top=1)[0]
+    card = next(path for path in mounted.mount.glob("*@*/ERP Contacts/*.vcf") if contact["LastName"]["value"] in path.name)
+    folder = card.parent
+    libc = ctypes.CDLL(None, use_errno=True)
+    watch = libc.inotify_init1(os.O_NONBLOCK)
+    try:
+        assert libc.inotify_add_watch(watch, os.fsencode(folder), 0xFFF) > 0, os.strerror(ctypes.get_errno())  # IN_ALL_EVENTS
+        before = folder.stat().st_mtime_ns
+        assert "Watched" not in card.read_text()
+        assert card.name.encode() in events(watch), "what a process does is told"
+        mounted.erp.put(ContactID=contact["ContactID"]["value"], JobTitle="Watched")
+        mounted.daemon.sync()
+        processes.until(lambda: folder.stat().st_mtime_ns > before, "the folder's time")
+        assert events(watch) == b"", "the kernel tells of changes from behind now: docs/mount.md, Limits"
+        assert "Watched" in card.read_text()
+    finally:
+        os.close(watch)
+
+
+def events(watch):
+    try:
+        return os.read(watch, 65536)
+    except BlockingIOError:
+        return b""
