@@ -9,8 +9,8 @@ public enum ConfigurationWriter {
   public static func text(_ settings: Settings) -> String {
     var lines = [
       "store: \(quoted(settings.store))", "", "erp:", "  kind: acumatica", "  url: \(quoted(settings.erp.url))",
-      "  endpoint: \(quoted(settings.erp.endpoint))",
     ]
+    if let endpoint = settings.erp.endpoint { lines.append("  endpoint: \(quoted(endpoint))") }
     if let tenant = settings.erp.tenant { lines.append("  tenant: \(quoted(tenant))") }
     if let branch = settings.erp.branch { lines.append("  branch: \(quoted(branch))") }
     switch settings.erp.authentication {
@@ -144,7 +144,7 @@ public enum ConfigurationWriter {
     erp:
       kind: acumatica
       url: https://erp.example.test/Site
-      endpoint: Default/24.200.001
+      # endpoint: Default/24.200.001          # else the newest of the site's own that this version knows
       # tenant: Company
       auth: {username: concord, password: {file: /run/secrets/erp}}
 

@@ -27,7 +27,7 @@ struct SettingsReader {
 
   private func erp(_ top: Section) -> ERPSettings? {
     guard top["erp"] != nil else {
-      top.fault("erp", "is missing", allowed: "a section with kind, url, endpoint and auth")
+      top.fault("erp", "is missing", allowed: "a section with kind, url and auth")
       return nil
     }
     let section = Section(
@@ -35,12 +35,12 @@ struct SettingsReader {
     let kind = section.text("kind", required: true, allowed: "acumatica")
     if let kind, kind != "acumatica" { section.fault("kind", "'\(kind)' is not known", allowed: "acumatica") }
     let url = address("url", section, required: true).map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
-    let endpoint = section.text("endpoint", required: true, allowed: "NAME/VERSION, as Default/24.200.001")
+    let endpoint = section.text("endpoint", allowed: "NAME/VERSION, as Default/24.200.001")
     if let endpoint, endpoint.wholeMatch(of: #/[^/\s?#]+/[^/\s?#]+/#) == nil {
       section.fault("endpoint", "'\(endpoint)' is not a name and a version", allowed: "NAME/VERSION, as Default/24.200.001")
     }
     let authentication = erpAuthentication(section)
-    guard let url, let endpoint, let authentication else { return nil }
+    guard let url, let authentication else { return nil }
     var settings = ERPSettings(
       url: url, endpoint: endpoint, tenant: section.text("tenant"), branch: section.text("branch"), authentication: authentication)
     if section["requests_per_minute"] != nil {

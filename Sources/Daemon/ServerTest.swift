@@ -33,7 +33,7 @@ extension Service {
       return step(TestStep(name: "configuration", isOK: false, detail: error.description))
     }
     await attempt("ERP \(settings.erp.url): sign in, read employees", step) { () async throws(SyncError) in
-      "\(try await connections.erp.employees().count) employees"
+      "\(try await connections.erp.employees().count) employees, \(try await connections.erp.site())"
     }
     let kinds = Set(settings.policies.flatMap(\.sections.keys)).intersection(SyncEngine.synchronizedKinds)
     for kind in kinds.sorted() {

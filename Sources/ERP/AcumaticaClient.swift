@@ -3,10 +3,9 @@ public import Model
 public import OAuth
 public import Transport
 
-/// The ERP over Acumatica's contract-based REST API (endpoint Default, 24.200.001 and its neighbours).
+/// The ERP over Acumatica's contract-based REST API (endpoint Default 24.200.001, 25.200.001, or one that extends them).
 public struct AcumaticaClient: ERPPort {
   let session: ERPSession
-  let contract: ContractVersion
   let isReadOnly: Bool
 
   /// Records of a page with contents.
@@ -25,13 +24,12 @@ public struct AcumaticaClient: ERPPort {
   ) {
     session = ERPSession(
       settings: settings, password: password, transport: transport, surroundings: surroundings, memory: memory, tokens: tokens)
-    contract = ContractVersion(endpoint: settings.endpoint)
     self.isReadOnly = isReadOnly
   }
 
   /// See `ERPPort`.
   public func changes(of kind: RecordKind, since cursor: String?, page: String?) async throws(SyncError) -> EntityChangePage {
-    let mapping = try EntityMapping.of(kind, contract)
+    let mapping = try await mapping(of: kind)
     let skip = page.flatMap(Int.init) ?? 0
     var query = mapping.shape
     if let cursor, !cursor.isEmpty { query.append(("$filter", "LastModifiedDateTime gt datetimeoffset'\(cursor)'")) }
@@ -47,7 +45,7 @@ public struct AcumaticaClient: ERPPort {
 
   /// See `ERPPort`.
   public func versions(of kind: RecordKind) async throws(SyncError) -> [EntityID: String] {
-    let mapping = try EntityMapping.of(kind, contract)
+    let mapping = try await mapping(of: kind)
     var result: [EntityID: String] = [:]
     var skip = 0
     while true {
@@ -66,7 +64,7 @@ public struct AcumaticaClient: ERPPort {
 
   /// See `ERPPort`.
   public func entities(_ ids: [EntityID], kind: RecordKind) async throws(SyncError) -> [Result<Entity, SyncError>] {
-    let mapping = try EntityMapping.of(kind, contract)
+    let mapping = try await mapping(of: kind)
     var results: [Result<Entity, SyncError>] = []
     for id in ids {
       do throws(SyncError) {
@@ -81,13 +79,13 @@ public struct AcumaticaClient: ERPPort {
 
   /// See `ERPPort`.
   public func create(_ entity: NewEntity, kind: RecordKind) async throws(SyncError) -> Entity {
-    let mapping = try writable(kind)
+    let mapping = try await writable(kind)
     return try mapped(try await put(mapping.creation(entity), mapping, condition: (name: "If-None-Match", value: "*")), mapping)
   }
 
   /// See `ERPPort`.
   public func update(_ update: EntityUpdate, kind: RecordKind) async throws(SyncError) -> Entity {
-    let mapping = try writable(kind)
+    let mapping = try await writable(kind)
     let current = try await record(update.id, mapping)
     let before = try mapped(current, mapping)
     guard before.version == update.version else {
@@ -99,7 +97,7 @@ public struct AcumaticaClient: ERPPort {
 
   /// See `ERPPort`.
   public func delete(_ id: EntityID, version: String, kind: RecordKind) async throws(SyncError) {
-    let mapping = try writable(kind)
+    let mapping = try await writable(kind)
     let before = try mapped(try await record(id, mapping), mapping)
     guard before.version == version else {
       throw SyncError(
@@ -110,7 +108,7 @@ public struct AcumaticaClient: ERPPort {
 
   /// See `ERPPort`.
   public func created(by operation: OperationID, like fields: Fields, kind: RecordKind) async throws(SyncError) -> [Entity] {
-    let mapping = try EntityMapping.of(kind, contract)
+    let mapping = try await mapping(of: kind)
     let query =
       mapping.shape + [("$filter", mapping.createdFilter(operation, fields)), ("$top", kind == .emails ? String(Self.pageSize) : "10")]
     let found = try await list(mapping.name, query).compactMap(mapping.entity)
@@ -143,11 +141,18 @@ public struct AcumaticaClient: ERPPort {
   public func close() async { await session.close() }
 
   /// See `ERPPort`.
-  public func support(for kind: RecordKind) -> FieldSupport { EntityMapping.support(for: kind, contract) }
+  public func support(for kind: RecordKind) -> FieldSupport { EntityMapping.support(for: kind) }
 
-  private func writable(_ kind: RecordKind) throws(SyncError) -> EntityMapping {
+  /// See `ERPPort`.
+  public func site() async throws(SyncError) -> String { "endpoint \(try await session.endpoint().path)" }
+
+  private func mapping(of kind: RecordKind) async throws(SyncError) -> EntityMapping {
+    try EntityMapping.of(kind, try await session.endpoint().contract)
+  }
+
+  private func writable(_ kind: RecordKind) async throws(SyncError) -> EntityMapping {
     if isReadOnly { throw SyncError(.held, "a plan writes nothing to the ERP") }
-    return try EntityMapping.of(kind, contract)
+    return try await mapping(of: kind)
   }
 
   private func record(_ id: EntityID, _ mapping: EntityMapping) async throws(SyncError) -> ERPRecord {
@@ -177,10 +182,8 @@ public struct AcumaticaClient: ERPPort {
   }
 
   func decoded<Answer: Decodable>(_ answer: HTTPResponse) throws(SyncError) -> Answer {
-    // Some publish their JSON with a byte order mark.
-    let body = answer.body.starts(with: [0xEF, 0xBB, 0xBF]) ? answer.body.dropFirst(3) : answer.body[...]
     do {
-      return try JSONDecoder().decode(Answer.self, from: Data(body))
+      return try JSONDecoder().decode(Answer.self, from: Data(answer.body.withoutByteOrderMark))
     } catch {
       throw SyncError(
         .malformedAnswer, "the ERP answered something that is not the JSON expected", cause: "\(error)".prefix(200).description)

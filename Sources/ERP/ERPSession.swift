@@ -15,6 +15,8 @@ actor ERPSession {
   private let jar = CookieJar()
   private var isSignedIn = false
   private var isBusy = false
+  /// The endpoint that is used, once that is known.
+  private var known: Endpoint?
   private var waiting: [CheckedContinuation<Void, Never>] = []
   /// No request before this instant: the server asked for a pause.
   private var pauseEnds: Timestamp?
@@ -53,8 +55,41 @@ actor ERPSession {
   ) async throws(SyncError) -> HTTPResponse {
     await enter()
     defer { leave() }
-    var outgoing = request(method, endpointAddress + path, body, headers, contentType: contentType)
+    let address = settings.url + "/entity/" + (try await usedEndpoint().path)
+    var outgoing = request(method, address + path, body, headers, contentType: contentType)
     if let maximumResponseBytes { outgoing.maximumResponseBytes = maximumResponseBytes }
+    return try await carry(outgoing, "\(method) \(path.prefix { $0 != "?" })")
+  }
+
+  /// The endpoint that is used: the configured one, else the newest of the site's own that this version knows.
+  func endpoint() async throws(SyncError) -> Endpoint {
+    if let known { return known }
+    await enter()
+    defer { leave() }
+    return try await usedEndpoint()
+  }
+
+  /// Asks the site once, where the configuration alone does not tell. Its caller has entered.
+  private func usedEndpoint() async throws(SyncError) -> Endpoint {
+    if let known { return known }
+    let found: Endpoint
+    if let path = settings.endpoint {
+      if let told = Endpoint(configured: path) {
+        found = told
+      } else {
+        let answer = try await carry(request("GET", "\(settings.url)/entity/\(path)/swagger.json", nil, []), "GET \(path)/swagger.json")
+        found = try Endpoint.described(path, by: answer.body)
+      }
+    } else {
+      let answer = try await carry(request("GET", settings.url + "/entity", nil, []), "GET /entity")
+      found = try Endpoint.newest(inListing: answer.body, site: settings.url)
+    }
+    known = found
+    return found
+  }
+
+  /// Sends one request until it is answered, signed in when needed. Its caller has entered.
+  private func carry(_ outgoing: HTTPRequest, _ what: String) async throws(SyncError) -> HTTPResponse {
     while true {
       try await waitForPause()
       if !isSignedIn { try await signIn() }
@@ -68,7 +103,7 @@ actor ERPSession {
         refusals = 0
         return answer
       }
-      let error = ERPErrors.error(for: answer, now: surroundings.now(), refusalsBefore: refusals, "\(method) \(path.prefix { $0 != "?" })")
+      let error = ERPErrors.error(for: answer, now: surroundings.now(), refusalsBefore: refusals, what)
       guard case .afterBackOff(let milliseconds) = error.retry else { throw error }
       // A refused request was not carried out: it goes again after the pause.
       pauseEnds = surroundings.now().advanced(milliseconds: milliseconds)
@@ -97,8 +132,6 @@ actor ERPSession {
   }
 
   private var logoutURL: String { settings.url + "/entity/auth/logout" }
-
-  private var endpointAddress: String { settings.url + "/entity/" + settings.endpoint }
 
   private func request(
     _ method: String, _ url: String, _ body: [UInt8]?, _ headers: [(name: String, value: String)], hasSecret: Bool = false,

@@ -50,7 +50,8 @@ struct EntityMapping: Sendable {
   }
 
   /// What the ERP can hold of a record type; nothing of a type that is not synchronized.
-  static func support(for kind: RecordKind, _ contract: ContractVersion) -> FieldSupport {
-    mappings[contract]?[kind]?.support ?? FieldSupport(limits: [:])
+  static func support(for kind: RecordKind) -> FieldSupport {
+    // The contracts differ in the form of values alone.
+    mappings[.through24_200]?[kind]?.support ?? FieldSupport(limits: [:])
   }
 }

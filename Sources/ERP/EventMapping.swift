@@ -22,7 +22,8 @@ enum EventMapping {
       + AttendeeRows.selected
   }
 
-  /// What an event of the ERP can hold: times without their zone, four ways to show the time, two answers.
+  /// What an event of the ERP can hold: times without their zone, four ways to show the time, two answers, people by their
+  /// e-mail addresses.
   private static let support = FieldSupport(
     limits: [
       .subject: 998, .body: nil, .location: 255, .start: nil, .end: nil, .allDay: nil, .showAs: nil, .reminder: nil, .attendees: nil,
@@ -34,6 +35,7 @@ enum EventMapping {
       if case .instant(let instant, _)? = fields[field] { fields[field] = .instant(instant, zone: nil) }
     }
     if let shown = fields.text(.showAs), !shownAs.contains(where: { $0.exchange == shown }) { fields[.showAs] = .text("Busy") }
+    fields[.attendees] = .attendees((fields[.attendees]?.people ?? []).filter(\.hasMail))
     fields[.answers] = Attendee.answers(of: AttendeeRows.projected(fields))
     return fields
   }

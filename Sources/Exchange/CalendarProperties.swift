@@ -74,10 +74,11 @@ enum CalendarProperties {
     fields[.categories] = .set(element.child("Categories")?.children("String").map(\.text) ?? [])
     let isAllDay = isTrue(element.text("IsAllDayEvent"))
     fields[.allDay] = isAllDay ? .flag(true) : nil
-    let zone = CalendarZones.zone(element.child("StartTimeZone"))
+    let zone = CalendarZones.zone(element.child("StartTimeZone"), at: element.text("Start"))
     fields[.zone] = zone.map { .text($0) }
     fields[.start] = time(element.text("Start"), isAllDay, zone)
-    fields[.end] = time(element.text("End"), isAllDay, CalendarZones.zone(element.child("EndTimeZone")) ?? zone)
+    let endZone = CalendarZones.zone(element.child("EndTimeZone"), at: element.text("End"))
+    fields[.end] = time(element.text("End"), isAllDay, endZone ?? zone)
     if isTrue(element.text("ReminderIsSet")) {
       fields[.reminder] = element.text("ReminderMinutesBeforeStart").flatMap(Int.init).map { .number($0) }
     }
@@ -101,7 +102,7 @@ enum CalendarProperties {
   private static func attendees(_ element: XMLElement) -> [Attendee] {
     [("RequiredAttendees", false), ("OptionalAttendees", true)].flatMap { list, isOptional in
       (element.child(list)?.children("Attendee") ?? []).compactMap { attendee in
-        guard let address = attendee.text("Mailbox", "EmailAddress"), address.contains("@") else { return nil }
+        guard let address = attendee.text("Mailbox", "EmailAddress"), !address.isEmpty else { return nil }
         return Attendee(
           address: address, name: attendee.text("Mailbox", "Name") ?? "", isOptional: isOptional,
           answer: answers[attendee.text("ResponseType") ?? ""] ?? "NEEDS-ACTION")

@@ -107,6 +107,7 @@ enum CalendarWriting {
           xml.within("t:Mailbox") { xml in
             if !person.name.isEmpty { xml.element("t:Name", person.name) }
             xml.element("t:EmailAddress", person.address)
+            if !person.hasMail { xml.element("t:RoutingType", "EX") }
           }
         }
       }

@@ -4,8 +4,15 @@ import XMLStream
 
 /// Times of calendar items: instants on the wire, dates for whole days, zones by their Windows names.
 enum CalendarZones {
-  /// The IANA zone of `t:StartTimeZone`; nil for one that CLDR does not know, as a customized one: then only instants are known.
-  static func zone(_ element: XMLElement?) -> String? { element?.attribute("Id").flatMap { WindowsZones.iana(of: $0) } }
+  /// The IANA zone of `t:StartTimeZone`: by its name, else by the rules that it brings along, as a customized one does. Nil where neither is
+  /// known: then only instants are.
+  /// - Parameter time: when the event is, as the item has it.
+  static func zone(_ element: XMLElement?, at time: String?) -> String? {
+    guard let element else { return nil }
+    if let known = element.attribute("Id").flatMap({ WindowsZones.iana(of: $0) }) { return known }
+    guard let year = time.flatMap({ Timestamp(iso8601: $0) })?.utcDate.year else { return nil }
+    return ZoneDefinition(element)?.zone(in: year)
+  }
 
   /// The Windows id to send for a zone; UTC where there is none.
   static func windows(_ iana: String?) -> String { iana.flatMap { WindowsZones.windows(of: $0) } ?? "UTC" }

@@ -15,7 +15,7 @@ enum TaskProperties {
     ItemProperties.paths
     + [
       "item:Subject", "item:Body", "item:Importance", "item:ReminderDueBy", "item:ReminderIsSet", "task:CompleteDate", "task:DueDate",
-      "task:IsRecurring", "task:PercentComplete", "task:StartDate", "task:Status",
+      "task:IsRecurring", "task:PercentComplete", "task:Recurrence", "task:StartDate", "task:Status",
     ].map(PropertyPath.field)
 
   /// What a mailbox can hold. Status and percentage depend on each other: all of a task that is completed is done, nothing of one that is
@@ -57,9 +57,20 @@ enum TaskProperties {
     if isTrue(element.text("ReminderIsSet")), let due = element.text("ReminderDueBy").flatMap({ Timestamp(iso8601: $0) }) {
       fields[.reminder] = .instant(Timestamp(seconds: due.seconds - due.seconds % 60), zone: nil)
     }
-    // Only that there is one: the ERP has no series of tasks, and Exchange makes the next occurrence when this one is completed.
-    if isTrue(element.text("IsRecurring")) { fields[.recurrence] = .opaque("recurring") }
+    if isTrue(element.text("IsRecurring")) { fields[.recurrence] = recurrence(element, fields) }
     return fields
+  }
+
+  /// The series as it is shown: the ERP has none of tasks, and Exchange makes the next occurrence when this one is completed. A pattern that
+  /// counts from the day of completion has no counterpart in iCalendar, neither has a number of occurrences that counts from another day than
+  /// this occurrence's: of such a one it is known only that there is one.
+  private static func recurrence(_ element: XMLElement, _ fields: Fields) -> Value {
+    guard let recurrence = element.child("Recurrence"), let first = fields[.start] ?? fields[.due],
+      let rule = RecurrenceRule.text(recurrence, start: RecurrenceRule.Start(value: first, zone: nil)),
+      let range = recurrence.children.last,
+      range.name != "NumberedRecurrence" || range.text("StartDate").flatMap({ CivilDate(iso8601: $0) }) == first.date
+    else { return .opaque("recurring") }
+    return Series(rule: rule).value ?? .opaque("recurring")
   }
 
   private static func isTrue(_ text: String?) -> Bool { text == "true" || text == "1" }

@@ -22,6 +22,8 @@ public protocol ERPPort: ERPMailPort {
   /// Records that a create in doubt may have made: by operation id, or for types without a place for it by values.
   func created(by operation: OperationID, like fields: Fields, kind: RecordKind) async throws(SyncError) -> [Entity]
 
+  /// What is spoken to, in words for people: asks the site where the configuration does not say.
+  func site() async throws(SyncError) -> String
   /// The employees with their owner codes and workgroups.
   func employees() async throws(SyncError) -> [ERPEmployee]
 

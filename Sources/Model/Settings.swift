@@ -51,8 +51,8 @@ public struct ERPSettings: Sendable, Hashable {
 
   /// Site address without a slash at the end, e.g. `https://erp.example.test/Site`.
   public var url: String
-  /// Endpoint name and version, e.g. `Default/24.200.001`.
-  public var endpoint: String
+  /// Endpoint name and version, e.g. `Default/24.200.001`; nil: the newest of the site's own that this version knows.
+  public var endpoint: String?
   /// Tenant of the site; nil: its default.
   public var tenant: String?
   /// Branch of the site; nil: the user's default.
@@ -64,7 +64,7 @@ public struct ERPSettings: Sendable, Hashable {
   public var requestsPerMinute: Int?
 
   /// Creates the value from its parts.
-  public init(url: String, endpoint: String, tenant: String? = nil, branch: String? = nil, authentication: Authentication) {
+  public init(url: String, endpoint: String?, tenant: String? = nil, branch: String? = nil, authentication: Authentication) {
     self.url = url
     self.endpoint = endpoint
     self.tenant = tenant

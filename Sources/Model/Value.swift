@@ -20,7 +20,7 @@ public enum Value: Sendable, Hashable, Codable {
 
 /// A person invited to an event.
 public struct Attendee: Sendable, Hashable, Codable {
-  /// SMTP address, lower case.
+  /// SMTP address, lower case; of somebody who has none the name in Exchange's directory (`/o=…`).
   public var address: String
   /// Display name, may be empty.
   public var name: String
@@ -28,6 +28,9 @@ public struct Attendee: Sendable, Hashable, Codable {
   public var isOptional: Bool
   /// The answer as iCalendar's PARTSTAT: NEEDS-ACTION, ACCEPTED, DECLINED, TENTATIVE (RFC 5545 section 3.2.12).
   public var answer: String
+
+  /// Whether there is an e-mail address. Somebody without one is known in Exchange alone.
+  public var hasMail: Bool { address.contains("@") }
 
   /// An attendee; the address is lowered.
   public init(address: String, name: String = "", isOptional: Bool = false, answer: String = "NEEDS-ACTION") {

@@ -35,7 +35,9 @@ struct Merge {
   mutating func entityChanged(_ field: Field) {
     if agree(field) { return }
     if input.direction.carries(from: .erp) {
-      if isDrifted(item.fields, from: input.link?.baseEntity, field, translation.exchange) { overwriteItem(field) } else { toItem(field) }
+      let isMerged = field == .attendees && input.direction == .both
+      let isDrifted = !isMerged && isDrifted(item.fields, from: input.link?.baseEntity, field, translation.exchange)
+      if isDrifted { overwriteItem(field) } else { toItem(field) }
     } else {
       drifted.insert(.erp)
     }
@@ -45,7 +47,9 @@ struct Merge {
   mutating func itemChanged(_ field: Field) {
     if agree(field) { return }
     if input.direction.carries(from: .exchange) {
-      if isDrifted(entity.fields, from: input.link?.baseItem, field, translation.erp) { overwriteEntity(field) } else { toEntity(field) }
+      let isMerged = field == .attendees && input.direction == .both
+      let isDrifted = !isMerged && isDrifted(entity.fields, from: input.link?.baseItem, field, translation.erp)
+      if isDrifted { overwriteEntity(field) } else { toEntity(field) }
     } else {
       drifted.insert(.exchange)
     }
@@ -61,11 +65,52 @@ struct Merge {
   mutating func bothChanged(_ field: Field) {
     // What a side sets by itself follows from the rest of the record.
     if translation.isSideOwn(field) { return }
+    if field == .attendees, input.direction == .both, mergePeople() { return }
     switch input.direction {
     case .both: conflict(field, allowFork: true)
     case .toExchange: overwriteItem(field)
     case .toERP: overwriteEntity(field)
     }
+  }
+
+  /// What each side did to its list of people is done to the other's. What both did differently to one person, the policy decides.
+  /// - Returns: false where it is not for this to decide.
+  private mutating func mergePeople() -> Bool {
+    guard var inERP = peopleChanged(on: .erp), var inExchange = peopleChanged(on: .exchange) else { return false }
+    let disputed = inERP.disputed(with: inExchange)
+    if !disputed.isEmpty {
+      let erpWins: Bool
+      switch input.policy.conflict {
+      case .erp: erpWins = true
+      case .exchange: erpWins = false
+      case .lastUpdated: erpWins = !itemIsLater
+      case .keepBoth: return false
+      }
+      conflicts.append(.attendees)
+      let (won, lost) = (entity.fields[.attendees], item.fields[.attendees])
+      losers.append(
+        erpWins
+          ? Loser(side: .exchange, field: .attendees, lost: lost, kept: won) : Loser(side: .erp, field: .attendees, lost: won, kept: lost))
+      if erpWins { inExchange.drop(disputed) } else { inERP.drop(disputed) }
+    }
+    if !inERP.isEmpty { itemChanges[.attendees] = .some(inERP.applied(to: item.fields[.attendees])) }
+    if !inExchange.isEmpty { setInEntity(inExchange) }
+    return true
+  }
+
+  /// What a side did to its list since the two were agreed on; nil: not known, or the policy carries one way alone.
+  private func peopleChanged(on side: SystemSide) -> AttendeeMerge? {
+    guard input.direction == .both, let baseEntity = input.link?.baseEntity, let baseItem = input.link?.baseItem else { return nil }
+    return switch side {
+    case .erp: AttendeeMerge(entity.fields[.attendees], since: baseEntity.fields[.attendees])
+    case .exchange: AttendeeMerge(item.fields[.attendees], since: baseItem.fields[.attendees])
+    }
+  }
+
+  private mutating func setInEntity(_ people: AttendeeMerge) {
+    var fields = item.fields
+    fields[.attendees] = people.applied(to: entity.fields[.attendees])
+    entityChanges[.attendees] = .some(translation.inERP(.attendees, of: fields))
   }
 
   /// The policy's priority decides. The losing value goes to the journal.
@@ -99,6 +144,12 @@ struct Merge {
   /// The entity's value goes into the item.
   mutating func toItem(_ field: Field) {
     guard input.direction.carries(from: .erp) else { return }
+    if field == .attendees {
+      let people = peopleChanged(on: .erp)
+      let old = item.fields[field]
+      itemChanges[field] = .some(people.map { $0.applied(to: old) } ?? AttendeeMerge.replacing(old, by: entity.fields[field]))
+      return
+    }
     let value = translation.inExchange(field, of: entity.fields)
     // A value that the mailbox cannot hold is left out; the mailbox's own is not emptied for it.
     if value == nil && entity.fields[field] != nil { return }
@@ -108,6 +159,7 @@ struct Merge {
   /// The item's value goes into the entity.
   mutating func toEntity(_ field: Field) {
     guard input.direction.carries(from: .exchange) else { return }
+    if field == .attendees, let people = peopleChanged(on: .exchange) { return setInEntity(people) }
     let value = translation.inERP(field, of: item.fields)
     if value == nil && item.fields[field] != nil { return }
     entityChanges[field] = .some(value)

@@ -74,8 +74,9 @@ enum VEvent {
     }
   }
 
-  /// A `mailto` URI; what an address may not hold there is percent-encoded (RFC 6068 section 2).
+  /// A `mailto` URI; what an address may not hold there is percent-encoded (RFC 6068 section 2). Who has no address gets a URI that is none.
   private static func address(_ text: String) -> String {
+    guard text.contains("@") else { return "invalid:nomail" }
     var result = "mailto:"
     for byte in text.utf8 {
       let isPlain =

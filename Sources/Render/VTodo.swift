@@ -14,10 +14,7 @@ enum VTodo {
       lines.add("LAST-MODIFIED", revision.basicFormat)
       ICalendar.text("SUMMARY", .subject, fields, &lines)
       ICalendar.text("DESCRIPTION", .body, fields, &lines)
-      let (start, due) = (fields[.start]?.date, fields[.due]?.date)
-      // DUE has to be later than DTSTART (section 3.8.2.3): of a task of one day the due date says all.
-      if let start, due.map({ start < $0 }) ?? true { ICalendar.day("DTSTART", start, &lines) }
-      if let due { ICalendar.day("DUE", due, &lines) }
+      days(fields, &lines)
       progress(fields, &lines)
       lines.add("PRIORITY", priority(fields.text(.priority)))
       ICalendar.categories(fields, &lines)
@@ -26,6 +23,20 @@ enum VTodo {
       }
       lines.add("END", "VTODO")
     }
+  }
+
+  /// DUE has to be later than DTSTART (section 3.8.2.3): of a task of one day the due date says all. A series has to have a DTSTART
+  /// (section 3.8.5.3): one whose occurrences last a day says so by its duration.
+  private static func days(_ fields: Fields, _ lines: inout ContentLines) {
+    let (start, due) = (fields[.start]?.date, fields[.due]?.date)
+    if let series = fields[.recurrence].flatMap(Series.init), let first = start ?? due {
+      ICalendar.day("DTSTART", first, &lines)
+      if let due, first < due { ICalendar.day("DUE", due, &lines) } else { lines.add("DURATION", "P1D") }
+      lines.add("RRULE", series.rule)
+      return
+    }
+    if let start, due.map({ start < $0 }) ?? true { ICalendar.day("DTSTART", start, &lines) }
+    if let due { ICalendar.day("DUE", due, &lines) }
   }
 
   private static func progress(_ fields: Fields, _ lines: inout ContentLines) {

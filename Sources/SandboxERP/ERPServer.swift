@@ -27,7 +27,7 @@ public struct ERPServerConfiguration: Sendable {
   }
 }
 
-/// An ERP for trying policies: Acumatica's contract-based REST API, Default/24.200.001, over records in memory.
+/// An ERP for trying policies: Acumatica's contract-based REST API, Default/24.200.001 and 25.200.001, over records in memory.
 public actor ERPServer {
   let configuration: ERPServerConfiguration
   var tables: [String: Table] = [:]
@@ -53,11 +53,25 @@ public actor ERPServer {
   var database: SandboxDatabase?
   /// What could not be written yet.
   var unwritten = RowChanges()
-  /// The contract of the request that is being answered.
-  var contract = ERPServer.contracts[0]
+  /// The endpoint of the request that is being answered.
+  var endpoint = ERPServer.endpoints[0]
 
-  /// Versions of the Default endpoint that are served.
-  static let contracts = ["24.200.001", "25.200.001"]
+  /// An endpoint with the version of the Default contract that it is or extends.
+  struct Endpoint: Sendable {
+    let name: String
+    let version: String
+    let contract: String
+
+    /// Whether the contract is 25.200 or later: joined ends and reminders, PATCH.
+    var isJoined: Bool { contract >= "25" }
+  }
+
+  /// The endpoints that are served.
+  static let endpoints = [
+    Endpoint(name: "Default", version: "24.200.001", contract: "24.200.001"),
+    Endpoint(name: "Default", version: "25.200.001", contract: "25.200.001"),
+    Endpoint(name: "Extended", version: "1.0", contract: "25.200.001"),
+  ]
 
   /// The endpoint's address.
   static let root = "/entity/Default/24.200.001"
@@ -165,10 +179,10 @@ public actor ERPServer {
     guard parts.first == "entity" else { throw ERPRefusal(404, "Not found.") }
     if parts.count == 1 { return endpoints() }
     if parts.count == 3, parts[1] == "auth" { return try authenticate(parts[2], request, body) }
-    guard parts.count >= 3, parts[1] == "Default", Self.contracts.contains(parts[2]) else {
+    guard parts.count >= 3, let endpoint = Self.endpoints.first(where: { [$0.name, $0.version] == parts[1...2] }) else {
       throw ERPRefusal(404, "Endpoint [\(parts.dropFirst().prefix(2).joined(separator: "/"))] not found")
     }
-    contract = parts[2]
+    self.endpoint = endpoint
     try checkSession(request)
     if let answer = try answerFile(request, parts, body) { return answer }
     if request.method == .GET, parts.count == 4, parts[3] == "swagger.json" {
@@ -190,6 +204,7 @@ public actor ERPServer {
       counts.records = 1
       return Self.json(200, render(try find(parts[3], key), parts[3], query))
     case (.PUT, nil): return Self.json(200, try put(parts[3], body, request, query))
+    case (.PATCH, nil) where endpoint.isJoined: return Self.json(200, try put(parts[3], body, request, query, onlyKnown: true))
     case (.DELETE, let key?):
       try delete(parts[3], key)
       return HTTPResponse(statusCode: .noContent)
@@ -205,8 +220,10 @@ public actor ERPServer {
       .object([
         "version": .object(["acumaticaBuildVersion": .text("24.200.0100"), "databaseVersion": .text("24.200.0100")]),
         "endpoints": .list(
-          Self.contracts.map {
-            .object(["name": .text("Default"), "version": .text($0), "href": .text("/entity/Default/\($0)/")])
+          Self.endpoints.map {
+            .object([
+              "name": .text($0.name), "version": .text($0.version), "href": .text("/entity/\($0.name)/\($0.version)/"),
+            ])
           }),
       ]))
   }

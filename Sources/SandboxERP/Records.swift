@@ -39,7 +39,7 @@ extension ERPServer {
 
   /// The fields of an entity in the contract of the request.
   func fields(_ entity: String) -> [ContractField] {
-    let isNew = contract >= "25"
+    let isNew = endpoint.isJoined
     return (FieldTable.entities[entity] ?? []).filter { isNew ? $0.isInNew : $0.isInOld }
   }
 
@@ -98,7 +98,8 @@ extension ERPServer {
       "id": .text(record.id), "rowNumber": .number(1), "note": .object(["value": .text(record.note)]),
       "custom": Self.customValues(record.custom, entity, query.custom.filter { !$0.contains("/") }),
       "_links": .object([
-        "self": .text("/entity/Default/\(contract)/\(entity)/\(record.id)"), "files:put": .text(Self.fileAddress(entity, record.id)),
+        "self": .text("/entity/\(endpoint.name)/\(endpoint.version)/\(entity)/\(record.id)"),
+        "files:put": .text(Self.fileAddress(entity, record.id)),
       ]),
     ]
     if query.expand.contains("files") { object["files"] = .list(record.files.map { Self.render($0, entity, record.id) }) }
@@ -134,11 +135,12 @@ extension ERPServer {
 
   // MARK: Writing
 
-  func put(_ entity: String, _ body: Data, _ request: HTTPRequest, _ query: Query) throws -> JSONValue {
+  func put(_ entity: String, _ body: Data, _ request: HTTPRequest, _ query: Query, onlyKnown: Bool = false) throws -> JSONValue {
     guard let sent = try? JSONDecoder().decode(JSONValue.self, from: body), case .object(let object) = sent else {
       throw ERPRefusal(400, "The request is invalid.")
     }
-    let known = try existing(entity, object)
+    let known = onlyKnown ? try? existing(entity, object) : try existing(entity, object)
+    if onlyKnown, known == nil { throw ERPRefusal(404, "The record does not exist.") }
     if request.headers[HTTPHeader("If-None-Match")] == "*", known != nil { throw ERPRefusal(412, "The record exists already.") }
     if request.headers[HTTPHeader("If-Match")] == "*", known == nil { throw ERPRefusal(412, "The record does not exist.") }
     if entity == "Employee" && known == nil { throw ERPRefusal(422, "Employees are not created here.") }

@@ -105,6 +105,8 @@ struct SimulatedERP: ERPPort {
     }
   }
 
+  func site() async throws(SyncError) -> String { "simulation" }
+
   func employees() async throws(SyncError) -> [ERPEmployee] {
     try world.call(.init(name: "erp.employees", isWrite: false, detail: "")) { [world] _ throws(SyncError) in
       world.mailboxes.indices.map { index in

@@ -50,6 +50,7 @@ struct Executor: Sendable {
         let due = DueWrite(
           pair: decision.pair, action: action, operation: parts.surroundings.operationID(), isHalf: remote.count > 1,
           notice: decision.notice(of: action))
+        if decision.isSilenced(action) { warnOfSilence(due) }
         switch action.step {
         case .fork: forks.append(due)
         case .createEntity, .updateEntity, .deleteEntity: erpWrites.append(due)
@@ -66,6 +67,13 @@ struct Executor: Sendable {
     for batch in halvesLeft.inBatches(of: min(spoke.account.updateBatch, exchange.writeBatch)) { tally.add(try await mailbox.write(batch)) }
     for fork in forks { tally.add(try await Forking(executor: self).fork(fork)) }
     return tally
+  }
+
+  private func warnOfSilence(_ write: DueWrite) {
+    log.write(
+      .warning,
+      "\(write.pair.name): tried again after an answer that was lost, so nobody is told of it: whoever got no message then gets none now; if that matters, send it from the mailbox",
+      spoke)
   }
 
   /// What needs no remote write.

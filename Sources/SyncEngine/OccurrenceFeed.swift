@@ -22,15 +22,19 @@ struct OccurrenceWindow: Sendable {
     return first < end && last > start
   }
 
-  private func span(_ fields: Fields) -> (Timestamp, Timestamp)? {
-    func instant(_ field: Field) -> Timestamp? {
-      switch fields[field] {
-      case .instant(let instant, _): instant
-      case .date(let date): Timestamp(seconds: Int64(date.dayNumber) * 86_400)
-      default: nil
-      }
+  /// When an event begins; a whole day at midnight UTC.
+  static func start(of fields: Fields) -> Timestamp? { instant(fields[.start]) }
+
+  private static func instant(_ value: Value?) -> Timestamp? {
+    switch value {
+    case .instant(let instant, _): instant
+    case .date(let date): Timestamp(seconds: Int64(date.dayNumber) * 86_400)
+    default: nil
     }
-    return instant(.start).map { ($0, max(instant(.end) ?? $0, $0)) }
+  }
+
+  private func span(_ fields: Fields) -> (Timestamp, Timestamp)? {
+    Self.start(of: fields).map { ($0, max(Self.instant(fields[.end]) ?? $0, $0)) }
   }
 
   /// The window in ranges that a view takes, from an earlier start on where that is asked for.

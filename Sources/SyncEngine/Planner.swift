@@ -36,12 +36,22 @@ struct Decided: Sendable {
   var notices = NoticeContext(isRebuild: true, isRetry: false, now: Timestamp(milliseconds: 0))
 
   /// Whom Exchange may tell of one of the actions.
-  func notice(of action: Action) -> Notice {
+  func notice(of action: Action) -> Notice { notice(of: action, notices) }
+
+  /// Whether somebody would be told of an action, were it not tried again after a try that may have told them.
+  func isSilenced(_ action: Action) -> Bool {
+    guard notices.isRetry else { return false }
+    var first = notices
+    first.isRetry = false
+    return notice(of: action, first) != .none
+  }
+
+  private func notice(of action: Action, _ context: NoticeContext) -> Notice {
     guard !pair.isTwin else { return .none }
     let entity = pair.entity.flatMap { $0.isDeleted ? nil : $0.entity }
     return Notices.notice(
       for: action.step, entity: entity, item: pair.item?.item,
-      isLinked: pair.link.map { $0.baseItem != nil && $0.baseEntity != nil } ?? false, context: notices)
+      isLinked: pair.link.map { $0.baseItem != nil && $0.baseEntity != nil } ?? false, context: context)
   }
 }
 

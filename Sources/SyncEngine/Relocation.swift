@@ -63,14 +63,10 @@ struct Relocation: Sendable {
     guard known?.text != target.text else { return 0 }
     var moved = 0
     if let known, known.folder != folder {
-      // Occurrences of series cannot be moved alone, and a moved meeting may tell its attendees.
-      if spoke.kind == .events {
-        throw SyncError(
-          .configuration,
-          "the calendar of \(spoke.mailbox.address) cannot be changed while its events are linked: keep 'events.folder', or leave the section out for a cycle and move the events yourself"
-        )
-      }
-      for batch in try linked().inBatches(of: spoke.account.updateBatch) { moved += try await move(batch, to: folder) }
+      let series = SeriesRelocation(relocation: self, folder: folder)
+      let (occurrences, others) = try series.split(linked())
+      for batch in others.inBatches(of: spoke.account.updateBatch) { moved += try await move(batch, to: folder) }
+      if !occurrences.isEmpty { moved += try await series.run(occurrences) }
       log.write(.informational, "the policy's folder changed: \(moved) items were moved to '\(spoke.folderName)'", spoke)
     }
     try parts.store.write { transaction in

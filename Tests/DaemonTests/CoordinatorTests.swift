@@ -16,6 +16,7 @@ private struct EmptyERP: ERPPort {
   func update(_ update: EntityUpdate, kind: RecordKind) async throws(SyncError) -> Entity { throw refusal }
   func delete(_ id: EntityID, version: String, kind: RecordKind) async throws(SyncError) { throw refusal }
   func created(by operation: OperationID, like fields: Fields, kind: RecordKind) async throws(SyncError) -> [Entity] { throw refusal }
+  func site() async throws(SyncError) -> String { "" }
   func employees() async throws(SyncError) -> [ERPEmployee] { [] }
   func close() async {}
   func support(for kind: RecordKind) -> FieldSupport { FieldSupport(limits: [:]) }

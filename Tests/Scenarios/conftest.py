@@ -89,6 +89,17 @@ class World:
     def run(self, *arguments, **options):
         return processes.run(*arguments, config=self.config, **options)
 
+    def sync(self, times=1):
+        for _ in range(times):
+            self.run("sync", check=0)
+
+    def assert_quiet(self):
+        """What was written last is listed once more; after that a cycle writes nothing."""
+        self.sync()
+        self.control.clear()
+        self.sync()
+        assert self.control.writes() == []
+
     def close(self):
         try:
             if self.daemon:

@@ -32,6 +32,14 @@ def folder(account, name):
     return account.msg_folder_root / name
 
 
+def folder_or_nothing(account, name):
+    """The items of a folder that may not be there."""
+    try:
+        return list(folder(account, name).all())
+    except exchangelib.errors.ErrorFolderNotFound:
+        return []
+
+
 def contacts(account, name="ERP Contacts"):
     return list(folder(account, name).all())
 

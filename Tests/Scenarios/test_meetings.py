@@ -3,9 +3,10 @@
 import datetime
 
 import exchangelib
+import icalendar
 import kinds
 import pytest
-from exchangelib.items import SEND_TO_ALL_AND_SAVE_COPY
+from exchangelib.items import SEND_TO_ALL_AND_SAVE_COPY, SEND_TO_NONE
 
 EMPTY = ("--contacts", "0", "--tasks", "0", "--events", "0", "--emails", "0")
 PEOPLE = ["alice", "bob", "carol"]
@@ -197,6 +198,58 @@ def test_a_lost_answer_invites_nobody_twice(office):
     sync(office, 2)
     assert [len(calendar(office, person, "Lost")) for person in PEOPLE] == [1, 1, 1]
     assert sent(office) == {("request", guest): 1 for guest in GUESTS}
+
+
+def test_a_retry_after_a_lost_request_invites_nobody_and_says_so(office):
+    """Whether the first try told anybody cannot be known: a message too few is better than one that nobody asked for."""
+    meeting(office, "Doubtful")
+    office.control.fault("exchange", kind="timeout", operation="CreateItem", limit=0)
+    office.run("sync")
+    sync(office, 2)
+    assert len(calendar(office, "alice", "Doubtful")) == 1 and sent(office) == {}
+    assert "Doubtful: tried again after an answer that was lost, so nobody is told of it" in office.run("log", "-n", "100", check=0).stdout
+
+
+def test_guests_whom_each_side_adds_or_takes_out_at_the_same_time_are_merged(office):
+    meeting(office, "Merged")
+    sync(office)
+    office.control.empty_outbox()
+    [own] = calendar(office, "alice", "Merged")
+    own.required_attendees = [person for person in own.required_attendees if person.mailbox.email_address != "carol@example.test"] + [
+        exchangelib.Attendee(mailbox=exchangelib.Mailbox(email_address="box@outside.test"), response_type="Unknown")]
+    own.save(update_fields=["required_attendees"], send_meeting_invitations=SEND_TO_NONE)
+    gone = next(row for row in event(office, "Merged")["Attendees"] if row["Email"]["value"] == "guest@outside.test")
+    office.erp.put("Event", NoteID=event(office, "Merged")["id"], Attendees=[{"id": gone["id"], "delete": True}, {"Email": {"value": "erp@outside.test"}}])
+    sync(office, 2)
+    expected = ["bob@example.test", "box@outside.test", "erp@outside.test"]
+    assert sorted(row["Email"]["value"] for row in event(office, "Merged")["Attendees"]) == expected
+    assert sorted(person.mailbox.email_address for person in calendar(office, "alice", "Merged")[0].required_attendees) == expected
+    assert sent(office) == {("request", "erp@outside.test"): 1, ("cancellation", "guest@outside.test"): 1}, "of what the ERP did alone"
+
+
+def test_a_guest_without_an_address_stays_in_the_mailbox(office):
+    account = office.account("alice")
+    name = "/o=First Organization/ou=Exchange Administrative Group/cn=Recipients/cn=room9"
+    start = exchangelib.EWSDateTime.from_datetime(kinds.soon())
+    exchangelib.CalendarItem(
+        account=account, folder=account.calendar, subject="Room", categories=["ERP"], start=start, end=start + datetime.timedelta(hours=1),
+        required_attendees=[
+            exchangelib.Attendee(mailbox=exchangelib.Mailbox(name="Room 9", email_address=name, routing_type="EX"), response_type="Unknown"),
+            exchangelib.Attendee(mailbox=exchangelib.Mailbox(email_address="guest@outside.test"), response_type="Unknown")],
+    ).save(send_meeting_invitations=SEND_TO_ALL_AND_SAVE_COPY)
+    sync(office, 2)
+    office.control.empty_outbox()
+    assert [row["Email"]["value"] for row in event(office, "Room")["Attendees"]] == ["guest@outside.test"]
+    office.erp.put("Event", NoteID=event(office, "Room")["id"], Attendees=[{"Email": {"value": "late@outside.test"}}])
+    sync(office, 2)
+    guests = {person.mailbox.email_address.lower() for person in calendar(office, "alice", "Room")[0].required_attendees}
+    assert guests == {name.lower(), "guest@outside.test", "late@outside.test"}
+    assert [recipient for _, recipient in sent(office)] == ["late@outside.test"]
+    office.start()
+    office.daemon.sync()
+    [shown] = (office.mount / "alice@example.test" / "Calendar").glob("*Room.ics")
+    people = icalendar.Calendar.from_ical(shown.read_bytes()).events[0]["ATTENDEE"]
+    assert sorted(map(str, people)) == ["invalid:nomail", "mailto:guest@outside.test", "mailto:late@outside.test"]
 
 
 def test_a_meeting_made_in_a_mailbox_is_one_event_of_its_organizer(office):

@@ -6,12 +6,13 @@ import pathlib
 import subprocess
 import sys
 
+import dateutil.rrule
 import exchangelib
 import icalendar
 import kinds
 import mailbox
 import pytest
-from exchangelib.recurrence import WeeklyPattern
+from exchangelib.recurrence import AbsoluteMonthlyPattern, DailyRegeneration, WeeklyPattern
 
 pytestmark = pytest.mark.parametrize("world", [("--contacts", "0", "--tasks", "0")], indirect=True)
 
@@ -192,6 +193,51 @@ def test_the_mount_shows_to_dos_that_icalendar_and_todoman_read(office):
     assert done["COMPLETED"].dt.date() == datetime.datetime.now(datetime.UTC).date()
     assert "Call, the; bank" in listed(office, folder) and "Done already" not in listed(office, folder)
     assert "Done already" in listed(office, folder, "--status", "COMPLETED")
+
+
+RECURRING = {
+    # subject: pattern, number of occurrences; the days that are shown from 2027-03-01, a Monday, on.
+    "Weekly": (WeeklyPattern(interval=2, weekdays=["Monday", "Thursday"]), 4, ["2027-03-01", "2027-03-04", "2027-03-15", "2027-03-18"]),
+    "Monthly": (AbsoluteMonthlyPattern(interval=1, day_of_month=1), 3, ["2027-03-01", "2027-04-01", "2027-05-01"]),
+    "After completion": (DailyRegeneration(interval=3), 3, None),
+}
+
+
+def test_the_mount_shows_the_series_of_a_recurring_task(office):
+    account = office.account("alice")
+    start = datetime.date(2027, 3, 1)
+    for subject, (pattern, number, _) in RECURRING.items():
+        exchangelib.Task(
+            account=account, folder=mailbox.folder(account, "T"), subject=subject, start_date=start, due_date=start,
+            recurrence=exchangelib.recurrence.TaskRecurrence(pattern=pattern, start=start, number=number)).save()
+    office.daemon.sync()
+    folder = office.mount / "alice@example.test" / "T"
+
+    def todo(subject):
+        calendar = icalendar.Calendar.from_ical((folder / f"{subject}.ics").read_bytes())
+        assert not calendar.errors
+        return calendar.todos[0]
+
+    def days(subject):
+        first = datetime.datetime.combine(todo(subject)["DTSTART"].dt, datetime.time())
+        return [day.date().isoformat() for day in dateutil.rrule.rrulestr(todo(subject)["RRULE"].to_ical().decode(), dtstart=first)]
+
+    for subject, (_, _, expected) in RECURRING.items():
+        if expected is None:
+            assert "RRULE" not in todo(subject), "what begins when somebody is done has no rule"
+        else:
+            assert days(subject) == expected
+    assert all(subject in listed(office, folder) for subject in RECURRING)
+    item = items(office, "alice", "Weekly")[0]
+    item.status = "Completed"
+    item.save(update_fields=["status"])
+    office.daemon.sync()
+    shown = {path.name: icalendar.Calendar.from_ical(path.read_bytes()).todos[0] for path in folder.glob("Weekly*.ics")}
+    assert sorted((todo["STATUS"], "RRULE" in todo) for todo in shown.values()) == [("COMPLETED", False), ("NEEDS-ACTION", True)]
+    left = next(todo for todo in shown.values() if "RRULE" in todo)
+    first = datetime.datetime.combine(left["DTSTART"].dt, datetime.time())
+    rest = [day.date().isoformat() for day in dateutil.rrule.rrulestr(left["RRULE"].to_ical().decode(), dtstart=first)]
+    assert rest == ["2027-03-04", "2027-03-15", "2027-03-18"]
 
 
 def listed(office, folder, *options):
