@@ -42,6 +42,7 @@ def fill(path, count, folder_size, folder="ERP Contacts"):
         store.execute(
             "INSERT OR IGNORE INTO directory (ino, parent, name, kind, display, color) VALUES (?, ?, ?, 'contacts', ?, '#3366CC')",
             (own, employee, folder, folder))
+        # Folders may share the first bits of their files' numbers: each begins at a place of its own.
         size = min(folder_size, count - index * folder_size)
         values = {"first": first_record(own) + (index + 1 << 13), "step": step, "own": own, "size": size, "folder": index}
         store.execute(
