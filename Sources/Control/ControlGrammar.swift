@@ -42,6 +42,8 @@ public enum ControlCommand: Sendable, Hashable {
   case logLevel(LogEntry.Level)
   /// Puts back what an entry of the journal lost.
   case restore(Int64)
+  /// Takes back what a run wrote, by the plan that was shown.
+  case undo(run: String, plan: String)
 }
 
 /// A line that is refused, with the errno value of the write.
@@ -133,6 +135,10 @@ public enum ControlGrammar {
     let words = line.split(whereSeparator: \.isWhitespace).map(String.init)
     func refuse(_ reason: String, _ code: Int32 = invalid) -> ControlRefusal { ControlRefusal(code: code, reason: reason) }
     let subject = words.count == 2 ? words[1] : nil
+    if words.first == "undo" {
+      guard words.count == 3 else { throw refuse("'undo' needs a run and the id of its plan; see 'concordfs journal --run RUN --undo'") }
+      return .undo(run: words[1], plan: words[2])
+    }
     guard words.count <= 2 else { throw refuse("'\(printable(line))' has too many words") }
     switch words.first {
     case "reload" where words.count == 1: return .reload
@@ -160,7 +166,7 @@ public enum ControlGrammar {
       return .restore(entry)
     default:
       throw refuse(
-        "'\(printable(line))' is not understood; allowed: reload, pause, resume, approve HOLD, discard HOLD, log-level LEVEL, restore ENTRY, takeover EMPLOYEE|all"
+        "'\(printable(line))' is not understood; allowed: reload, pause, resume, approve HOLD, discard HOLD, log-level LEVEL, restore ENTRY, undo RUN PLAN, takeover EMPLOYEE|all"
       )
     }
   }

@@ -11,7 +11,7 @@ enum ControlReadme {
                 ... wait                         any of these: the write returns when the cycle has ended
               echo 'all wait' > sync
     ctl       reload | pause [EMPLOYEE|all] | resume [EMPLOYEE|all] | approve HOLD | discard HOLD | log-level LEVEL
-              | restore ENTRY (of 'concordfs journal') | takeover EMPLOYEE|all (from an installation that is gone)
+              | restore ENTRY, undo RUN PLAN (of 'concordfs journal') | takeover EMPLOYEE|all (from an installation that is gone)
               echo reload > ctl
     status    employees, policies, last and next cycles, errors; status.json: the same for programs
     log       the synchronization log: tail -f log

@@ -12,8 +12,16 @@ actor Coordinator {
     var isFull: Bool
     /// Somebody asks for these employees by name: what is left alone after many failures is tried too.
     var isUrged = false
-    /// An entry of the journal to put back before the cycles.
-    var restores: Int64? = nil
+    /// What is done before the cycles.
+    var errand: Errand?
+  }
+
+  /// What a person wants back.
+  enum Errand: Sendable {
+    /// The values of an entry of the journal.
+    case restore(Int64)
+    /// What a run wrote, by the plan that was shown.
+    case undo(run: String, plan: String)
   }
 
   private struct Round {
@@ -24,7 +32,7 @@ actor Coordinator {
 
     /// Whether waiting for this round serves the demand for an employee.
     func covers(_ demand: Demand, _ employee: String) -> Bool {
-      guard employees.contains(employee), isFull || !demand.isFull, demand.restores == nil else { return false }
+      guard employees.contains(employee), isFull || !demand.isFull, demand.errand == nil else { return false }
       guard let kinds else { return true }
       return demand.kinds.map { $0.isSubset(of: kinds) } ?? false
     }
@@ -88,7 +96,11 @@ actor Coordinator {
     let task = Task { () async -> Result<[CycleReport], SyncError> in
       let result: Result<[CycleReport], SyncError>
       do throws(SyncError) {
-        if let entry = demand.restores { _ = try await engine.restore(entry: entry) }
+        switch demand.errand {
+        case .restore(let entry): _ = try await engine.restore(entry: entry)
+        case .undo(let run, let plan): _ = try await engine.undo(run: run, approved: plan)
+        case nil: break
+        }
         result = .success(
           try await engine.synchronize(employees: employees, kinds: demand.kinds, full: demand.isFull, isUrged: demand.isUrged))
       } catch {

@@ -169,6 +169,12 @@ final class DaemonSource: ControlSource {
       await coordinator.reload(settings.logging(level))
       return .success("log level \(level.rawValue) until the configuration is read again")
     case .restore(let entry): return await restore(entry)
+    case .undo(let run, let plan):
+      guard let mailbox = try? store.read({ try $0.writes(run: run).first?.mailbox.address }) else {
+        return .failure(SyncError(.notFound, "no run '\(run)' wrote anything; 'concordfs journal --runs' lists those that did"))
+      }
+      let errand = Coordinator.Errand.undo(run: run, plan: plan)
+      return await synchronize(Coordinator.Demand(employees: [mailbox], kinds: nil, isFull: false, isUrged: true, errand: errand))
     }
   }
 
@@ -178,7 +184,7 @@ final class DaemonSource: ControlSource {
     guard let mailbox else {
       return .failure(SyncError(.notFound, "there is no entry #\(entry) in the journal; 'concordfs journal' lists them"))
     }
-    return await synchronize(Coordinator.Demand(employees: [mailbox], kinds: nil, isFull: false, isUrged: true, restores: entry))
+    return await synchronize(Coordinator.Demand(employees: [mailbox], kinds: nil, isFull: false, isUrged: true, errand: .restore(entry)))
   }
 
   private func notePauses() async {

@@ -41,6 +41,30 @@ public struct Service: Sendable {
     }
   }
 
+  /// The reverse of a run as a plan. Writes nowhere; beside a running daemon too.
+  public func undoPlan(run: String) async throws(SyncError) -> UndoPlan {
+    let store = try Store(path: settings.store, readOnly: true)
+    defer { store.close() }
+    let connections = try Connections(settings, isReadOnly: true)
+    let engine = SyncEngine(settings: settings, parts: connections.parts(store: store, installation: .system(settings), echo: { _ in }))
+    do throws(SyncError) {
+      let plan = try await engine.undo(run: run, approved: nil)
+      await connections.close()
+      return plan
+    } catch {
+      await connections.close()
+      throw error
+    }
+  }
+
+  /// Takes back what a run wrote by the plan that was shown, then synchronizes the employee concerned. Refused while a daemon owns the store.
+  public func undo(run: String, plan: String, log: @escaping @Sendable (LogEntry) -> Void) async throws(SyncError) -> [CycleReport] {
+    try await withEngine(log: log) { engine throws(SyncError) in
+      let done = try await engine.undo(run: run, approved: plan)
+      return try await engine.synchronize(employees: [done.employee], kinds: nil, full: false, isUrged: true)
+    }
+  }
+
   /// Runs something with the store, the servers and an engine over them, and leaves all in order.
   private func withEngine<Answer>(
     log: @escaping @Sendable (LogEntry) -> Void, _ body: (SyncEngine) async throws(SyncError) -> Answer

@@ -168,6 +168,8 @@ final class MemoryTransaction: RecordTransaction {
   }
 
   func journal(_ entry: JournalEntry) throws {
+    // What gives way to a conflict or a delete must be kept without the writes that an undo needs.
+    guard entry.write == nil else { return }
     var saved = entry
     if entry.id == 0 { saved.id = (box.state.journal.last?.id ?? 0) + 1 } else { box.state.journal.removeAll { $0.id == entry.id } }
     box.state.journal.append(saved)

@@ -240,7 +240,7 @@ final class Oracle {
   func readJournal() {
     var id: Int64 = 1
     while let entry = try? cache.read({ try $0.journalEntry(id) }) {
-      world.ledger.journal(entry.losers)
+      if entry.write == nil { world.ledger.journal(entry.losers) }
       id += 1
     }
   }

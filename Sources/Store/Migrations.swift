@@ -8,6 +8,14 @@ enum Migrations {
     registerTreeMigrations(&migrator)
     registerLinkTotals(&migrator)
     registerKeptListings(&migrator)
+    migrator.registerMigration("writes of runs") { db in
+      try db.execute(
+        sql: """
+          ALTER TABLE journal ADD COLUMN side TEXT;
+          ALTER TABLE journal ADD COLUMN action TEXT;
+          CREATE INDEX journal_writes ON journal (run) WHERE action IS NOT NULL;
+          """)
+    }
     return migrator
   }
 

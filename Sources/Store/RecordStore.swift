@@ -37,6 +37,8 @@ public protocol RecordReader {
   func openIntents(mailbox: Mailbox?) throws -> [Intent]
   func retries(mailbox: Mailbox, kind: RecordKind?, dueAt time: Timestamp) throws -> [Retry]
   func journalEntry(_ id: Int64) throws -> JournalEntry?
+  func writes(run: String) throws -> [JournalEntry]
+  func isWrittenAgain(uid: String, mailbox: Mailbox, after run: String) throws -> Bool
   func holds(open: Bool) throws -> [Hold]
 }
 

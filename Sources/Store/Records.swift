@@ -229,13 +229,30 @@ public struct JournalEntry: Sendable, Hashable {
   public var rule: String
   /// When it was restored; nil: it was not.
   public var restoredAt: Timestamp?
+  /// One of the writes of a run, kept so that the run can be undone; nil: values that gave way to a conflict or a delete.
+  public var write: Write?
+
+  /// What a run wrote.
+  public struct Write: Sendable, Hashable {
+    /// Where.
+    public var side: SystemSide
+    /// `create`, `update`, `delete`, `withdraw`.
+    public var action: String
+
+    /// Creates the value from its parts.
+    public init(side: SystemSide, action: String) {
+      self.side = side
+      self.action = action
+    }
+  }
 
   /// Creates the value from its parts.
   public init(
     id: Int64, time: Timestamp, run: String, mailbox: Mailbox, kind: RecordKind, uid: String, name: String, entityID: EntityID?,
     itemID: ItemID?,
-    losers: [Loser], rule: String, restoredAt: Timestamp?
+    losers: [Loser], rule: String, restoredAt: Timestamp?, write: Write? = nil
   ) {
+    self.write = write
     self.id = id
     self.time = time
     self.run = run

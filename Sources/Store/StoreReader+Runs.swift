@@ -66,21 +66,34 @@ extension StoreReader {
   }
 
   private static let journalColumns =
-    "SELECT id, time, run, mailbox, kind, uid, name, entity_id, item_id, losers, rule, restored_at FROM journal "
+    "SELECT id, time, run, mailbox, kind, uid, name, entity_id, item_id, losers, rule, restored_at, side, action FROM journal "
 
   private func journalEntry(_ row: Row) throws -> JournalEntry {
     JournalEntry(
       id: row[0], time: row.time(1), run: row[2], mailbox: Mailbox(address: row[3]), kind: try row.kind(4), uid: row[5], name: row[6],
       entityID: (row[7] as String?).map(EntityID.init), itemID: (row[8] as String?).map(ItemID.init),
       losers: try Coding.value([Loser].self, row[9]),
-      rule: row[10], restoredAt: row.optionalTime(11))
+      rule: row[10], restoredAt: row.optionalTime(11),
+      write: (row[13] as String?).map { JournalEntry.Write(side: row.side(12), action: $0) })
   }
 
   /// Overwritten values, latest first.
   public func journal(mailbox: Mailbox?, uid: String?, limit: Int) throws -> [JournalEntry] {
     try db.rows(
-      Self.journalColumns + "WHERE (?1 IS NULL OR mailbox = ?1) AND (?2 IS NULL OR uid = ?2) ORDER BY id DESC LIMIT ?3",
+      Self.journalColumns + "WHERE (?1 IS NULL OR mailbox = ?1) AND (?2 IS NULL OR uid = ?2) AND action IS NULL ORDER BY id DESC LIMIT ?3",
       [mailbox?.address, uid, limit], journalEntry)
+  }
+
+  /// What a run wrote, the last first.
+  public func writes(run: String) throws -> [JournalEntry] {
+    try db.rows(Self.journalColumns + "WHERE run = ? AND action IS NOT NULL ORDER BY id DESC", [run], journalEntry)
+  }
+
+  /// Whether a later run wrote to a record.
+  public func isWrittenAgain(uid: String, mailbox: Mailbox, after run: String) throws -> Bool {
+    try db.row(
+      "SELECT 1 FROM journal WHERE uid = ? AND mailbox = ? AND action IS NOT NULL AND run > ? LIMIT 1", [uid, mailbox.address, run]
+    ) { _ in true } ?? false
   }
 
   /// One entry of the journal.

@@ -38,6 +38,9 @@ extension StoreTransaction {
   /// Records the start of a cycle.
   public func start(_ run: Run) throws { try finish(run) }
 
+  /// How long a run can be undone, in milliseconds: 30 days.
+  private static let writesAreKept: Int64 = 30 * 86_400_000
+
   /// Records a cycle as it ended.
   public func finish(_ run: Run) throws {
     try db.run(
@@ -47,6 +50,10 @@ extension StoreTransaction {
         run.ended?.milliseconds,
         run.outcome, try Coding.text(run.counts), run.message,
       ])
+    // A run's id begins with its time (UUID version 7).
+    let oldest = String(max(run.started.milliseconds - Self.writesAreKept, 0), radix: 16)
+    try db.run(
+      "DELETE FROM journal WHERE action IS NOT NULL AND run < ?", [String(repeating: "0", count: max(12 - oldest.count, 0)) + oldest])
   }
 
   /// Forgets all but the latest cycles.
@@ -58,13 +65,15 @@ extension StoreTransaction {
   public func journal(_ entry: JournalEntry) throws {
     try db.run(
       """
-      INSERT OR REPLACE INTO journal (id, time, run, mailbox, kind, uid, name, entity_id, item_id, losers, rule, restored_at)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      INSERT OR REPLACE INTO journal
+        (id, time, run, mailbox, kind, uid, name, entity_id, item_id, losers, rule, restored_at, side, action)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """,
       [
         entry.id == 0 ? nil : entry.id, entry.time.milliseconds, entry.run, entry.mailbox.address, entry.kind.rawValue, entry.uid,
         entry.name,
         entry.entityID?.rawValue, entry.itemID?.rawValue, try Coding.text(entry.losers), entry.rule, entry.restoredAt?.milliseconds,
+        entry.write?.side.rawValue, entry.write?.action,
       ])
   }
 

@@ -127,6 +127,7 @@ struct Executor: Sendable {
       for write in writes {
         try transaction.open(intent(write, at: now))
         try journal(write, at: now, transaction)
+        try note(write, at: now, transaction)
         try transaction.markSent(write.operation)
       }
     }

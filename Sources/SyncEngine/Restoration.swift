@@ -18,8 +18,8 @@ struct Restoration: Sendable {
     let entityID = link?.entityID ?? entry.entityID
     let done: Bool
     switch side {
-    case .exchange: done = try await restoreItem(link?.itemID ?? entry.itemID, entry)
-    case .erp: done = try await restoreEntity(entityID, entry)
+    case .exchange: done = try await putBack(entry, item: link?.itemID ?? entry.itemID)
+    case .erp: done = try await putBack(entry, entity: entityID)
     }
     if !done { try await recreate(entityID, entry) }
     let now = parts.surroundings.now()
@@ -48,7 +48,7 @@ struct Restoration: Sendable {
   }
 
   /// Whether the item is there and has its values back.
-  private func restoreItem(_ id: ItemID?, _ entry: JournalEntry) async throws(SyncError) -> Bool {
+  func putBack(_ entry: JournalEntry, item id: ItemID?) async throws(SyncError) -> Bool {
     guard let id, case .success(let item)? = try await exchange.items([id], kind: spoke.kind, in: spoke.mailbox).first else { return false }
     let changes = changes(entry, against: item.fields)
     guard !changes.isEmpty else { return true }
@@ -59,18 +59,22 @@ struct Restoration: Sendable {
   }
 
   /// Whether the entity is there and has its values back.
-  private func restoreEntity(_ id: EntityID?, _ entry: JournalEntry) async throws(SyncError) -> Bool {
+  func putBack(_ entry: JournalEntry, entity id: EntityID?) async throws(SyncError) -> Bool {
     guard let id, case .success(let entity)? = try await parts.erp.entities([id], kind: spoke.kind).first else { return false }
     let changes = changes(entry, against: entity.fields)
     guard !changes.isEmpty else { return true }
     try journal(changes, over: entity.fields, .erp, entry)
     let update = EntityUpdate(id: id, version: entity.version, changes: changes, result: applied(changes, to: entity.fields))
     _ = try await parts.erp.update(update, kind: spoke.kind)
+    try tellNobody(id)
     return true
   }
 
   /// The record was deleted: it comes back as a new one in the ERP, from where the policies carry it on.
-  private func recreate(_ entityID: EntityID?, _ entry: JournalEntry) async throws(SyncError) {
+  func recreate(_ entityID: EntityID?, _ entry: JournalEntry) async throws(SyncError) {
+    if let entityID, try parts.store.read({ try $0.meta(Self.madeAnew(entityID)) }) != nil {
+      throw SyncError(.notFound, "'\(entry.name)' was made anew already, from what another mailbox had of it")
+    }
     if let entityID, case .success? = try await parts.erp.entities([entityID], kind: spoke.kind).first {
       throw SyncError(
         .notFound,
@@ -95,8 +99,18 @@ struct Restoration: Sendable {
       kind: kind)
     try parts.store.write { transaction in
       _ = try transaction.observe(made, kind: kind)
+      try transaction.noteDoubt(made.id, kind: kind, mailbox: spoke.mailbox, at: now)
+      if let entityID { try transaction.setMeta(Self.madeAnew(entityID), made.id.rawValue) }
       try transaction.close(operation)
     }
+  }
+
+  private static func madeAnew(_ id: EntityID) -> String { "made anew \(id.rawValue)" }
+
+  /// What is put back is no user's change: the cycle that carries it on tells no attendees.
+  func tellNobody(_ id: EntityID) throws(SyncError) {
+    let now = parts.surroundings.now()
+    try parts.store.write { try $0.noteDoubt(id, kind: spoke.kind, mailbox: spoke.mailbox, at: now) }
   }
 
   private func journal(_ changes: [Field: Value?], over fields: Fields, _ side: SystemSide, _ entry: JournalEntry) throws(SyncError) {

@@ -131,6 +131,44 @@ public struct SyncEngine: Sendable {
     return entry.mailbox.address
   }
 
+  /// Shows the reverse of a run as a plan, or carries that plan out.
+  /// - Parameters:
+  ///   - run: the id of a cycle that wrote something.
+  ///   - approved: the plan that is to be carried out; nil: it is only shown, and nothing is written.
+  /// - Throws: `notFound` for a run that wrote nothing, or too long ago; `held` when the plan is no longer the same.
+  public func undo(run: String, approved: String?) async throws(SyncError) -> UndoPlan {
+    guard let entry = try parts.store.read({ try $0.writes(run: run).first }) else {
+      throw SyncError(
+        .notFound, "no run '\(run)' of the last 30 days wrote contacts, tasks or events; 'concordfs journal --runs' lists those that did")
+    }
+    guard let spoke = try spokes(employees: [entry.mailbox.address], kinds: [entry.kind]).first else {
+      throw SyncError(.notFound, "\(entry.mailbox.address) no longer synchronizes \(entry.kind.rawValue): nothing can be undone there")
+    }
+    let owners = try parts.store.read { try OwnerCodes.known($0) }
+    let employee = owners.complete(try await parts.erp.employees()).first { $0.id == spoke.employee.id }
+    let exchange = parts.exchange[spoke.account.name] ?? MissingAccount(name: spoke.account.name)
+    let started = parts.surroundings.now()
+    let id = parts.surroundings.operationID().rawValue
+    let undoing = Undoing(
+      parts: parts, log: log, guards: settings.guards, spoke: spoke, employee: employee, exchange: exchange, run: run, undo: id)
+    let plan = try await undoing.plan()
+    guard let approved else { return plan }
+    guard approved == plan.id else {
+      throw SyncError(.held, "the plan is another by now (\(plan.id)): look at it again with 'concordfs journal --run \(run) --undo'")
+    }
+    let owner = OwnerLock(parts: parts, log: log)
+    try await owner.enter(spoke, exchange)
+    try await owner.beforeWriting(spoke, exchange)
+    let counts = try await undoing.carryOut()
+    let text = counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+    log.write(.informational, "the run \(run) was undone: \(text.isEmpty ? "nothing was left to do" : text)", spoke)
+    let record = Run(
+      id: id, mailbox: spoke.mailbox, kinds: [spoke.kind], started: started, ended: parts.surroundings.now(), outcome: "ok",
+      counts: counts, message: nil)
+    try parts.store.write { try $0.finish(record) }
+    return plan
+  }
+
   /// Signs out of the ERP, so that its seat of the licence is free until the next round.
   public func close() async { await parts.erp.close() }
 

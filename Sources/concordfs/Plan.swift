@@ -19,6 +19,11 @@ struct Plan: AsyncParsableCommand {
     let kinds = try recordKinds(types)
     let lines = try await attempt { () async throws(SyncError) in try await service.plan(employees: addresses(employees), kinds: kinds) }
     if json { return print(StatusReport.json(lines), terminator: "") }
+    Self.show(lines)
+  }
+
+  /// A plan for people.
+  static func show(_ lines: [PlanLine]) {
     for line in lines {
       let place = line.side.map { " \($0 == .erp ? "in the ERP" : "in the mailbox")" } ?? ""
       print(ControlGrammar.printable("\(line.employee) \(line.kind.rawValue): \(line.action)\(place): \(line.name) (\(line.reason))"))

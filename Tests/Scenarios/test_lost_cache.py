@@ -78,7 +78,8 @@ def interrupt(world, operation, number, is_killed):
     """Starts a cycle, and takes the cache away once it has sent so many requests of a kind."""
     world.control.fault("exchange", kind="delay", operation=operation, milliseconds=100, count=number + 20)
     process = subprocess.Popen([processes.PROGRAM, "sync", "-c", str(world.config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    processes.until(lambda: [e["operation"] for e in world.control.exchange_log()].count(operation) >= number, f"{operation} {number}", process=process)
+    processes.until(lambda: [e["operation"] for e in world.control.exchange_log()].count(operation) >= number, f"{operation} {number}",
+                    processes.PATIENCE * 10, process)
     remove(world)
     if is_killed:
         process.kill()
