@@ -35,9 +35,9 @@ struct CalmOracle {
     let shape = RecordShape.of(kind)
     let births = Dictionary(grouping: world.entities.filter { $0.kind == kind }, by: { Token($0.fields[shape.birth])?.number ?? 0 })
     for (birth, entities) in births.sorted(by: { $0.key < $1.key }) where birth > 0 && entities.count > oracle.allowance(of: birth) {
-      // A cache that is lost while a creation is in doubt, whose record is changed before the rebuild: nothing tells the two apart. Where the
+      // A cache that is lost before the item was marked, whose record is changed before the rebuild: nothing tells the two apart. Where the
       // ERP has no place for the creation's mark, nor does anything tell them apart while the cache is there.
-      if oracle.cacheWasExchanged || !shape.isMarkedInERP, oracle.doubts > 0, differ(entities) { continue }
+      if oracle.cacheWasExchanged || !shape.isMarkedInERP && oracle.doubts > 0, differ(entities) { continue }
       oracle.report("I3", "\(entities.map(\.id.rawValue)) are one record of birth \(birth)")
     }
     for (mailbox, box) in world.mailboxes.enumerated() where spokesAtRest.contains(mailbox) && world.isEmployeeOn[mailbox] {
@@ -46,16 +46,24 @@ struct CalmOracle {
         $0.kind == kind && $0.place == world.place(mailbox, kind) && !$0.isUserCopy && $0.foreignID != nil && !$0.isPrivate
       }
       for (stamp, items) in Dictionary(grouping: live, by: { $0.foreignID }) where items.count > 1 && !differ(items) {
+        // What is no longer synchronized stays as it is.
+        if let stamp, isDetached(stamp, kind, Mailbox(address: box.address)) { continue }
         oracle.report("I3", "\(items.map(\.id.rawValue)) in mailbox \(mailbox) are all \(stamp?.rawValue ?? "")")
       }
     }
+  }
+
+  private func isDetached(_ entity: EntityID, _ kind: RecordKind, _ mailbox: Mailbox) -> Bool {
+    (try? oracle.cache.read { try $0.link(entity: entity, kind: kind, mailbox: mailbox) })?.state == .detached
   }
 
   /// What a user edited is a record of its own, though a server made it twice.
   private func differ(_ items: [SimItem]) -> Bool { items.contains { !$0.fields.differences(from: items[0].fields).isEmpty } }
 
   private func differ(_ entities: [SimEntity]) -> Bool {
-    entities.contains { !$0.fields.differences(from: entities[0].fields).isEmpty || $0.isActive != entities[0].isActive }
+    entities.contains {
+      !$0.fields.differences(from: entities[0].fields).isEmpty || $0.isActive != entities[0].isActive || $0.owner != entities[0].owner
+    }
   }
 
   private func retries(_ subject: String, _ kind: RecordKind, _ mailbox: Int) -> Bool {
@@ -125,6 +133,7 @@ struct CalmOracle {
       }
       if retries("entity:\(entity.id)", kind, mailbox) || retries("item:\(id)", kind, mailbox) { continue }
       checkValues(entity, item, section, mailbox)
+      if item.foreignID != entity.id { oracle.report("I1", "\(item.id) is linked to \(entity.id) and does not bear its id") }
     }
   }
 
@@ -149,7 +158,7 @@ struct CalmOracle {
       let inEntity = shape.erp.projected(item.fields)
       if inItem.same(field, in: item.fields) || inEntity.same(field, in: entity.fields) { continue }
       // The two of a conflict copy differ by its mark.
-      if let token = Token(entity.fields[field]), token == Token(item.fields[field]), oracle.isConflictCopy(entity, or: item) { continue }
+      if Token(entity.fields[field]) == Token(item.fields[field]), oracle.isConflictCopy(entity, or: item) { continue }
       // Where nothing is known of what was agreed on, empty never overwrites filled, whatever the direction.
       let source = section.direction == .toExchange ? entity.fields[field] : item.fields[field]
       if section.direction != .both, oracle.hadRebuild, source == nil { continue }

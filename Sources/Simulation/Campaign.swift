@@ -10,6 +10,8 @@ public struct Campaign: Sendable {
   public var count: UInt64
   /// The record types in them.
   public var kinds: [RecordKind]
+  /// Which events they have many of.
+  public var flavour: Schedule.Flavour
   /// The cache under the engine.
   public var cache: Simulator.Cache
   /// Stops after so many failing schedules.
@@ -21,11 +23,13 @@ public struct Campaign: Sendable {
 
   /// A campaign over these seeds.
   public init(
-    first: UInt64, count: UInt64, kinds: [RecordKind] = [.contacts], cache: Simulator.Cache = .memory, failureLimit: Int = 1,
+    first: UInt64, count: UInt64, kinds: [RecordKind] = [.contacts], flavour: Schedule.Flavour = .usual, cache: Simulator.Cache = .memory,
+    failureLimit: Int = 1,
     seconds: Double? = nil, printsHashes: Bool = false
   ) {
     self.seconds = seconds
     self.kinds = kinds
+    self.flavour = flavour
     self.first = first
     self.count = count
     self.cache = cache
@@ -66,7 +70,7 @@ public struct Campaign: Sendable {
     let workers = (0..<max(1, jobs)).map { _ in
       Worker {
         while Date() < end, let seed = take(next, outcome) {
-          let verdict = Simulator.run(Simulator.schedule(seed: seed, kinds: kinds), cache: cache)
+          let verdict = Simulator.run(Simulator.schedule(seed: seed, kinds: kinds, flavour: flavour), cache: cache)
           if printsHashes { print("\(seed) \(String(verdict.hash, radix: 16))") }
           outcome.withLock { outcome in
             outcome.done += 1

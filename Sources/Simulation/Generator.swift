@@ -10,16 +10,18 @@ struct Generator {
   private var acts: [AdminAct] = []
   private var faults: [Int] = []
   private let kinds: [RecordKind]
+  private let flavour: Schedule.Flavour
   private var mailboxes = 1
 
-  init(seed: UInt64, kinds: [RecordKind]) {
+  init(seed: UInt64, kinds: [RecordKind], flavour: Schedule.Flavour) {
     self.seed = seed
     self.kinds = kinds
+    self.flavour = flavour
     random = SeededRandom(seed: seed)
   }
 
-  static func schedule(seed: UInt64, kinds: [RecordKind]) -> Schedule {
-    var generator = Generator(seed: seed, kinds: kinds)
+  static func schedule(seed: UInt64, kinds: [RecordKind], flavour: Schedule.Flavour) -> Schedule {
+    var generator = Generator(seed: seed, kinds: kinds, flavour: flavour)
     return generator.draw()
   }
 
@@ -32,6 +34,7 @@ struct Generator {
       pageSize: random.chance(30) ? 1 + random.below(3) : 512, approvesAtEnd: random.chance(70))
     erpEdits = some(kinds == [.contacts] ? ERPEdit.ofContacts : ERPEdit.allCases, percent: 60)
     itemEdits = some(kinds == [.contacts] ? ItemEdit.ofContacts : ItemEdit.allCases, percent: 45)
+    if flavour == .rare { itemEdits += [.edit, .copy, .delete] }
     acts = random.chance(50) ? some(AdminAct.allCases, percent: 25) : []
     faults = random.chance(65) ? some(Array(0..<10), percent: 35) : []
     var events: [Event] = []
@@ -45,9 +48,10 @@ struct Generator {
       for _ in 0..<random.below(4) { edit().map { events.append($0) } }
       if !acts.isEmpty, random.chance(40) { events.append(.admin(random.pick(acts), salt: random.below(1 << 20))) }
       if random.chance(60) { for _ in 0..<(1 + random.below(2)) { interruption().map { events.append(.interrupt($0)) } } }
-      events.append(.round(full: random.chance(8)))
+      if flavour == .rare, random.chance(60) { events.append(.interrupt(rareInterruption())) }
+      events.append(.round(full: random.chance(flavour == .rare ? 30 : 8)))
     }
-    return Schedule(seed: seed, setup: setup, events: events)
+    return Schedule(seed: seed, flavour: flavour, setup: setup, events: events)
   }
 
   private mutating func guards() -> Guards {
@@ -92,6 +96,16 @@ struct Generator {
       default: .commit(1 + random.below(40))
       }
     return Interruption(place: place, fault: fault(random.pick(faults)))
+  }
+
+  private mutating func rareInterruption() -> Interruption {
+    if random.chance(40) { return Interruption(place: .call(1 + random.below(8)), fault: .blind) }
+    let (kind, salt) = (random.pick(kinds), random.below(1 << 20))
+    let event: Event =
+      random.chance(50)
+      ? .erp(random.pick([.edit, .clear, .delete]), kind: kind, salt: salt)
+      : .mailbox(random.below(mailboxes), random.pick([.edit, .clear, .delete, .moveAway]), kind: kind, salt: salt)
+    return Interruption(place: .afterWrite(1 + random.below(3)), fault: .edit(event, after: false))
   }
 
   private mutating func fault(_ number: Int) -> Interruption.Fault {

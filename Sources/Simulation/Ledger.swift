@@ -14,6 +14,20 @@ final class Ledger {
 
   func issue(_ token: Token, by author: Int) { self.author[token.number] = author }
 
+  /// What users wrote in the place of a text, knowing it.
+  private var successors: [Int: Set<Int>] = [:]
+
+  /// A user who sees the old text writes the new one in its place.
+  func replace(_ old: Value?, by new: Value?) {
+    excuse(old)
+    if let old = Token(old), let new = Token(new) { successors[old.number, default: []].insert(new.number) }
+  }
+
+  /// Whether a text was written in the place of the other, or of one that was written in its place.
+  func isSuccessor(_ new: Token, of old: Token) -> Bool {
+    (successors[old.number] ?? []).contains { $0 == new.number || isSuccessor(new, of: Token($0)) }
+  }
+
   func excuse(_ value: Value?) { if let token = Token(value) { excused.insert(token.number) } }
 
   func excuse(_ fields: Fields) { for name in fields.names { excuse(fields[name]) } }

@@ -28,6 +28,8 @@ final class Oracle {
   private(set) var doubts = 0
   /// Conflict copies made, by birth.
   private var forks: [Int: Int] = [:]
+  /// Births of items that users brought back.
+  private var restored: Set<Int> = []
   /// Items that users made by copying, by birth.
   private var copiesMade: [Int: Int] = [:]
   /// Creations that a server carried out twice or long after their sender gave up, by birth.
@@ -55,6 +57,9 @@ final class Oracle {
   func userDeleted(_ entity: SimEntity) { deletedInERP.insert(entity.id) }
 
   func userDeleted(_ item: SimItem, in mailbox: Int) { if let birth = birth(item.fields, item.kind) { deletedInMailbox.insert(birth) } }
+
+  /// It comes back with the values that it had.
+  func userRestored(_ item: SimItem) { if let birth = birth(item.fields, item.kind) { restored.insert(birth) } }
 
   func scopeMayHaveChanged(_ entity: SimEntity) { mayHaveLeft.insert(entity.id) }
 
@@ -98,6 +103,7 @@ final class Oracle {
     for (field, value) in changes {
       if let token = Token(value) { world.ledger.wasInERP.insert(token.number) }
       checkOverwrite(entity.fields[field], by: value, "\(entity.id).\(field)")
+      checkUndone(entity.fields, entity.kind, field, by: value, "\(entity.id).\(field)")
     }
   }
 
@@ -125,7 +131,8 @@ final class Oracle {
 
   func engineUpdates(_ item: SimItem, _ update: ItemUpdate, in mailbox: Int) {
     if !update.changes.isEmpty { checkDirection(.exchange, item.kind, mailbox, what: "updates \(item.id)") }
-    checkIntent("updates \(item.id)") { $0.itemID == item.id }
+    // What marks an item with a new record's id belongs to that record's creation, under whatever id the item had then.
+    checkIntent("updates \(item.id)") { $0.itemID == item.id || update.changes.isEmpty && $0.side == .erp && $0.kind == item.kind }
     // One whose status has no counterpart is left as it is, but for the ERP's id.
     let isFrozen = update.changes.isEmpty && !item.fields.hasStatusCounterpart
     if !CalmOracle(oracle: self).isInScope(item, mailbox, isLinked: true), !isMarkedAnew(item, update, mailbox), !isFrozen {
@@ -140,6 +147,7 @@ final class Oracle {
         if !lost.isEmpty { report("I6", "the engine takes away the user's categories \(lost) from \(item.id)") }
       }
       checkOverwrite(item.fields[field], by: value, "\(item.id).\(field)")
+      checkUndone(item.fields, item.kind, field, by: value, "\(item.id).\(field)")
     }
     checkIsolation(Fields(update.changes.compactMapValues { $0 }), mailbox, except: item.fields)
   }
@@ -151,8 +159,11 @@ final class Oracle {
     if item.isPrivate && item.seenByEngine == item.changeKey { report("I6", "the engine deletes the private item \(item.id)") }
     if item.isUserCopy && link(of: item, in: mailbox) == nil { report("I6", "the engine deletes the user's copy \(item.id)") }
     guard let stamp = item.foreignID else {
-      let birth = birth(item.fields, item.kind)
-      let isKnown = world.entities.contains { self.birth($0.fields, $0.kind) == birth && !mayHaveLeft.contains($0.id) }
+      let (birth, record) = (birth(item.fields, item.kind), link(of: item, in: mailbox)?.entityID)
+      let isKnown = world.entities.contains { entity in
+        let isItsOwn = record.map { entity.id == $0 } ?? (self.birth(entity.fields, entity.kind) == birth)
+        return isItsOwn && !mayHaveLeft.contains(entity.id)
+      }
       if isKnown { report("I9", "the engine deletes the unmarked item \(item.id) whose record is in the ERP") }
       return
     }
@@ -205,6 +216,8 @@ final class Oracle {
 
   /// I5: no request against the direction of any policy in force.
   private func checkDirection(_ side: SystemSide, _ kind: RecordKind, _ mailbox: Int? = nil, what: String, isDelete: Bool = false) {
+    // What was under way when the policy changed belongs to the one before.
+    if world.isLanding { return }
     let policies = mailbox.map { [world.policies[$0]] } ?? world.policies
     let isCarried = policies.contains { $0.sections[kind]?.direction.carries(from: side.other) ?? false }
     if !isCarried { report("I5", "the engine \(what) against the policy's direction") }
@@ -225,6 +238,16 @@ final class Oracle {
     if world.ledger.isAccounted(token) { return }
     let copies = world.count(of: token) - 1
     if copies < 1 { report("I2", "\(place): the engine overwrites t\(token.number) that nobody saw and the journal does not have") }
+  }
+
+  /// I2: what a user replaced, knowing it, does not come back, unless somebody brought a record back or nothing is known of what was agreed on.
+  private func checkUndone(_ fields: Fields, _ kind: RecordKind, _ field: Field, by new: Value?, _ place: String) {
+    // An address may be in several records from the start.
+    guard field != .email1, let old = Token(fields[field]), let new = Token(new), old != new, !hadRebuild, !world.isLanding,
+      world.ledger.isSuccessor(old, of: new)
+    else { return }
+    if let birth = birth(fields, kind), restored.contains(birth) || copies(of: birth) > 0 { return }
+    report("I2", "\(place): the engine puts t\(new.number) back, which a user replaced by t\(old.number)")
   }
 
   /// I12: what a mailbox gets was in the ERP.

@@ -4,10 +4,20 @@ public import Model
 public struct Schedule: Sendable {
   /// What it was drawn from.
   public var seed: UInt64
+  /// Which events it was drawn to have many of.
+  public var flavour: Flavour
   /// How the world looks at first.
   var setup: Setup
   /// What happens, in order.
   public var events: [Event]
+
+  /// Which events a schedule has many of.
+  public enum Flavour: String, Sendable, CaseIterable {
+    /// Whatever comes.
+    case usual
+    /// What meets seldom by chance: servers that seem empty for a round, edits between a write and its reading back, copies that are edited.
+    case rare
+  }
 
   /// How the world looks at first.
   struct Setup: Sendable {
@@ -67,6 +77,8 @@ public struct Interruption: Sendable, Hashable {
     case call(Int)
     /// The writing call with this number.
     case write(Int)
+    /// The call that follows the writing call with this number, where that does not write.
+    case afterWrite(Int)
     /// The commit of the cache with this number.
     case commit(Int)
   }
@@ -85,6 +97,8 @@ public struct Interruption: Sendable, Hashable {
     case twice
     /// A listing leaves things out, records are denied, one record of a batch fails.
     case lie
+    /// From here to the end of the round every reading lies, and no item can be read.
+    case blind
     case refuse(Refusal)
     /// The disk is full at a commit.
     case diskFull

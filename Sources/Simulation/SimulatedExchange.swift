@@ -55,7 +55,7 @@ struct SimulatedExchange: ExchangePort {
       let isLast = page.count == found.count
       let reached = isLast ? max(world.sequence, since) : page.last?.0 ?? since
       if lies { world.needsFullRound = true }
-      let told = lies ? page.filter { $0.0 % 2 == 0 } : Array(page)
+      let told = world.isBlind ? [] : lies ? page.filter { $0.0 % 2 == 0 } : Array(page)
       return ItemChangePage(changes: told.map(\.1), cursor: "\(box.incarnation):\(reached)", isLast: isLast)
     }
   }
@@ -193,7 +193,8 @@ struct SimulatedExchange: ExchangePort {
   func stampedItems(_ foreignIDs: [EntityID]?, kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [StampedItem] {
     let index = try world.mailboxIndex(mailbox)
     return try world.call(.init(name: "mail.stamped", isWrite: false, detail: mailbox.address)) { [world] _ throws(SyncError) in
-      world.mailboxes[index].items.compactMap { stored in
+      if world.isBlind { return [] }
+      return world.mailboxes[index].items.compactMap { stored in
         guard stored.kind == kind, let stamp = stored.foreignID, foreignIDs?.contains(stamp) ?? true else { return nil }
         return StampedItem(
           version: ItemVersion(id: stored.id, changeKey: String(stored.changeKey)), foreignID: stamp, operationID: stored.operationID,

@@ -69,8 +69,9 @@ struct Users {
     switch edit {
     case .create: break
     case .edit, .clear:
-      world.ledger.excuse(world.entities[index].fields[field])
-      world.entities[index].fields[field] = edit == .clear ? nil : shape.erp.projected(Fields([field: token(field, Ledger.erpUser)]))[field]
+      let value = edit == .clear ? nil : shape.erp.projected(Fields([field: token(field, Ledger.erpUser)]))[field]
+      world.ledger.replace(world.entities[index].fields[field], by: value)
+      world.entities[index].fields[field] = value
     case .delete:
       world.ledger.excuse(world.entities[index].fields)
       world.oracle?.userDeleted(world.entities[index])
@@ -113,8 +114,9 @@ struct Users {
     switch edit {
     case .create, .createElsewhere: return
     case .edit, .clear:
-      world.ledger.excuse(item.fields[field])
-      world.mailboxes[mailbox].items[index].fields[field] = edit == .clear ? nil : token(field, mailbox)
+      let value = edit == .clear ? nil : token(field, mailbox)
+      world.ledger.replace(item.fields[field], by: value)
+      world.mailboxes[mailbox].items[index].fields[field] = value
     case .delete:
       noteDeleted(item, mailbox)
       return world.move(item: index, in: mailbox, to: .trash)
@@ -125,7 +127,9 @@ struct Users {
       return
     case .moveAway:
       return world.move(item: index, in: mailbox, to: item.place == .elsewhere ? world.place(mailbox, shape.kind) : .elsewhere)
-    case .moveBack, .restore: return world.move(item: index, in: mailbox, to: world.place(mailbox, shape.kind))
+    case .moveBack, .restore:
+      world.oracle?.userRestored(item)
+      return world.move(item: index, in: mailbox, to: world.place(mailbox, shape.kind))
     case .copy:
       var copy = item
       copy.id = ItemID(rawValue: world.number("e"))

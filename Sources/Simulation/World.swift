@@ -80,6 +80,11 @@ final class World: @unchecked Sendable {
   var nextNumber = 0
   var nextToken = 0
   var isCrashed = false
+  /// Until the round ends, every reading lies: the wrong mailbox, or one that seems empty.
+  var isBlind = false
+  /// Something went wrong in this round by the schedule's will.
+  private(set) var hadFault = false
+  private var endedInWrite = false
   /// A delayed request is being carried out.
   var isLanding = false
   /// A listing left something out, or the engine left a record to a person: only comparing everything finds what changed about it.
@@ -138,7 +143,7 @@ final class World: @unchecked Sendable {
   func beginRound() {
     (calls, writes, commits, mutations) = (0, 0, 0, 0)
     carriedOut = [:]
-    isCrashed = false
+    (isCrashed, isBlind, hadFault, endedInWrite) = (false, false, false, false)
   }
 
   /// Notes that a server carried out a request of the engine.
@@ -175,8 +180,13 @@ final class World: @unchecked Sendable {
     trace.mix(call.name)
     trace.mix(call.detail)
     tell("  \(calls) \(call.name) \(call.detail)")
-    let fault = (call.isWrite ? interruption(.write(writes)) : nil) ?? interruption(.call(calls))
-    if let fault { tell("    … \(fault)") }
+    let fault =
+      (call.isWrite ? interruption(.write(writes)) : endedInWrite ? interruption(.afterWrite(writes)) : nil) ?? interruption(.call(calls))
+    endedInWrite = call.isWrite
+    if let fault {
+      hadFault = true
+      tell("    … \(fault)")
+    }
     switch fault {
     case .edit(let event, after: false): Users(world: self).perform(event)
     case .crash(after: false):
@@ -195,9 +205,12 @@ final class World: @unchecked Sendable {
       clock += 100
       throw SyncError(.timedOut, "the request takes long")
     case .refuse(let refusal): throw Self.refusal(refusal)
+    case .blind: isBlind = true
     default: break
     }
-    let answer = try apply(fault == .lie)
+    // What is there already cannot be seen.
+    if isBlind && call.isWrite { oracle?.noteDoubt() }
+    let answer = try apply(fault == .lie || isBlind && !call.isWrite)
     switch fault {
     case .twice where call.isWrite:
       oracle?.noteDoubt()
@@ -240,7 +253,9 @@ final class World: @unchecked Sendable {
   func commit(after: Bool) throws(SyncError) {
     if isCrashed { throw Self.crash }
     if !after { commits += 1 }
-    switch interruption(.commit(commits)) {
+    let fault = interruption(.commit(commits))
+    if fault != nil { hadFault = true }
+    switch fault {
     case .crash(let late) where late == after:
       tell("    … crash \(after ? "after" : "before") commit \(commits)")
       isCrashed = true

@@ -20,8 +20,9 @@ extension Planner {
       let translation = Translation(
         policy: cycle.spoke.policy, kind: cycle.spoke.kind, erp: cycle.parts.erp.support(for: cycle.spoke.kind),
         exchange: cycle.exchange.support(for: cycle.spoke.kind))
+      let acceptable = planner.isAcceptable
       planner.orphans = try cycle.parts.store.read {
-        try Orphans(spoke: cycle.spoke, employee: cycle.employee, translation: translation, $0)
+        try Orphans(spoke: cycle.spoke, employee: cycle.employee, translation: translation, $0, isAcceptable: acceptable)
       }
     }
     return planner

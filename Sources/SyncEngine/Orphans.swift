@@ -12,32 +12,39 @@ struct Orphans: Sendable {
   /// No such records.
   init() {}
 
-  /// Pairs unlinked records that engines made with unmarked items of the same values, where both are the only ones.
-  init(spoke: Spoke, employee: ERPEmployee?, translation: Translation, _ reader: any RecordReader) throws {
+  /// Pairs unlinked records that engines made with unmarked items of the same values, the oldest with the oldest where there are several.
+  /// - Parameter isAcceptable: whether an item takes part; of a type whose records do not name their creation only those are paired.
+  init(
+    spoke: Spoke, employee: ERPEmployee?, translation: Translation, _ reader: any RecordReader, isAcceptable: (Item) -> Bool
+  ) throws {
     let fields = translation.copied
-    var made: [Fields: [EntityID]] = [:]
+    var made: [Fields: [Entity]] = [:]
     for stored in try reader.presentEntities(kind: spoke.kind) {
       let id = stored.entity.id
       guard Self.mayBeMade(stored.entity, spoke, employee),
         try reader.link(entity: id, kind: spoke.kind, mailbox: spoke.mailbox) == nil,
         try reader.items(kind: spoke.kind, mailbox: spoke.mailbox, foreignID: id).isEmpty
       else { continue }
-      made[stored.entity.fields.restricted(to: fields).inOneForm, default: []].append(id)
+      made[stored.entity.fields.restricted(to: fields).inOneForm, default: []].append(stored.entity)
     }
     if made.isEmpty { return }
-    var unmarked: [Fields: [ItemID]] = [:]
+    var unmarked: [Fields: [Item]] = [:]
     for stored in try reader.presentItems(kind: spoke.kind, mailbox: spoke.mailbox) {
       let id = stored.item.version.id
-      guard stored.item.foreignID == nil, stored.item.form == nil,
+      guard stored.item.foreignID == nil, stored.item.form == nil, spoke.kind == .contacts || isAcceptable(stored.item),
         try reader.link(item: id, kind: spoke.kind, mailbox: spoke.mailbox) == nil
       else { continue }
       let values = translation.newEntity(from: stored.item).restricted(to: fields).inOneForm
-      if made[values] != nil { unmarked[values, default: []].append(id) }
+      if made[values] != nil { unmarked[values, default: []].append(stored.item) }
     }
     for (values, found) in unmarked {
-      guard let same = made[values], same.count == 1, found.count == 1 else { continue }
-      items[same[0]] = found[0]
-      entities[found[0]] = same[0]
+      let records = (made[values] ?? []).sorted { ($0.key.utf8.count, $0.key) < ($1.key.utf8.count, $1.key) }
+      let first = Timestamp(milliseconds: 0)
+      let sources = found.sorted { ($0.created ?? first, $0.version.id) < ($1.created ?? first, $1.version.id) }
+      for (record, source) in zip(records, sources) {
+        items[record.id] = source.version.id
+        entities[source.version.id] = record.id
+      }
     }
   }
 

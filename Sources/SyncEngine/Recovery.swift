@@ -104,10 +104,20 @@ struct Recovery: Sendable {
   /// An item that is gone from its place by our own hand: the pair is forgotten, so that its absence is not taken for a user's delete.
   private func settleItemDelete(_ intent: Intent) async throws(SyncError) {
     guard let id = intent.itemID else { return try close(intent) }
-    let read = try await exchange.items([id], kind: spoke.kind, in: spoke.mailbox)
+    let neighbours = try parts.store.read { reader in
+      try reader.neighbours(kind: spoke.kind, mailbox: spoke.mailbox, excluding: [id], limit: MailboxFeed.canaries).compactMap(\.itemID)
+    }
+    let read = try await exchange.items([id] + neighbours, kind: spoke.kind, in: spoke.mailbox)
     if case .success? = read.first { try noteDoubt(intent) }
+    let isMissing = if case .failure(let error)? = read.first { error.code == .notFound } else { false }
+    if isMissing {
+      // Nor is this absence evidence by itself: a neighbour was read, or it lies in Deleted Items.
+      let isSeen = read.dropFirst().contains { if case .success = $0 { true } else { false } }
+      let stamped = isSeen ? [] : try await exchange.stampedItems(intent.entityID.map { [$0] } ?? [], kind: spoke.kind, in: spoke.mailbox)
+      if !isSeen && !stamped.contains(where: \.isInDeletedItems) { return }
+    }
     try parts.store.write { transaction in
-      if case .failure(let error)? = read.first, error.code == .notFound,
+      if isMissing,
         let link = try transaction.reader.link(item: id, kind: spoke.kind, mailbox: spoke.mailbox)
       {
         try transaction.observeDeleted(item: id, kind: spoke.kind, mailbox: spoke.mailbox)
@@ -122,13 +132,8 @@ struct Recovery: Sendable {
     case "create" where spoke.kind == .emails: try await EmailImporter(executor: executor).settle(intent)
     case "create", Forking.action: try await settleEntityCreate(intent)
     case "update": try await settleEntityUpdate(intent)
-    default:
-      if let id = intent.entityID, case .failure(let error)? = try await parts.erp.entities([id], kind: spoke.kind).first,
-        error.code == .notFound
-      {
-        try parts.store.write { try $0.observeDeleted(entity: id, kind: spoke.kind) }
-      }
-      try close(intent)
+    // Whether a delete was carried out the round's reading of the ERP has told, with a neighbour for a witness.
+    default: try close(intent)
     }
   }
 
@@ -139,6 +144,9 @@ struct Recovery: Sendable {
     var made = try linkedEntity(intent)
     if made == nil {
       let candidates = try await parts.erp.created(by: intent.id, like: intent.payload, kind: spoke.kind)
+      if let (record, moved) = try linked(by: intent, among: candidates) {
+        return try await Forking(executor: executor).adopt(record, for: moved, intent)
+      }
       made = try Adoption(executor: executor).made(by: intent, among: candidates)
     }
     guard let item, item.presence == .present else {
@@ -161,6 +169,21 @@ struct Recovery: Sendable {
         !stored.isDeleted
       else { return nil }
       return stored.entity
+    }
+  }
+
+  /// The record that a creation made and that is linked since, with its item, which has another id by now: it was moved before it could be
+  /// marked.
+  private func linked(by intent: Intent, among candidates: [Entity]) throws(SyncError) -> (Entity, Item)? {
+    try parts.store.read { reader in
+      for candidate in candidates {
+        guard let link = try reader.link(entity: candidate.id, kind: spoke.kind, mailbox: spoke.mailbox), link.operationID == intent.id,
+          link.state == .linked, let item = try link.itemID.flatMap({ try reader.item($0, kind: spoke.kind, mailbox: spoke.mailbox) }),
+          item.presence == .present
+        else { continue }
+        return (candidate, item.item)
+      }
+      return nil
     }
   }
 

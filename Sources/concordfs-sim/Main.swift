@@ -13,6 +13,7 @@ struct Simulate: ParsableCommand {
   @Option(help: "How many schedules.") var count: UInt64 = 1
   @Option(help: "Ends a campaign after so many seconds.") var seconds: Double?
   @Option(help: "Record types: contacts, tasks, events, or several with commas.") var kinds: String = "contacts"
+  @Flag(help: "Histories with many events that seldom meet by chance.") var rare = false
   @Option(help: "Threads.") var jobs: Int = 2
   @Option(help: "The cache under the engine: memory or sqlite.") var cache: String = "memory"
   @Option(help: "Only these events of the schedule, by number: 0,2,5.") var keep: String?
@@ -30,22 +31,25 @@ struct Simulate: ParsableCommand {
     }
     if count == 1 { return try single(wanted, cache) }
     let campaign = Campaign(
-      first: seed, count: count, kinds: wanted, cache: cache, failureLimit: failures, seconds: seconds, printsHashes: hashes)
+      first: seed, count: count, kinds: wanted, flavour: flavour, cache: cache, failureLimit: failures, seconds: seconds,
+      printsHashes: hashes)
     let outcome = campaign.run(jobs: jobs)
     print(outcome.summary)
     for failing in outcome.failing.sorted() {
-      let schedule = Simulator.schedule(seed: failing, kinds: wanted)
+      let schedule = Simulator.schedule(seed: failing, kinds: wanted, flavour: flavour)
       let kept = whole ? Array(schedule.events.indices) : Shrinker(schedule: schedule, cache: cache).shrink()
       let verdict = Simulator.run(schedule.keeping(kept), cache: cache)
       print("seed \(failing): \(verdict.violations.first?.description ?? "passes when run alone")")
       let events = kept.map(String.init).joined(separator: ",")
-      print("  replay: concordfs-sim --narrate --kinds \(kinds) --seed \(failing) --keep \(events)")
+      print("  replay: concordfs-sim --narrate --kinds \(kinds)\(rare ? " --rare" : "") --seed \(failing) --keep \(events)")
     }
     if !outcome.failing.isEmpty { throw ExitCode.failure }
   }
 
+  private var flavour: Simulation.Schedule.Flavour { rare ? .rare : .usual }
+
   private func single(_ kinds: [RecordKind], _ cache: Simulator.Cache) throws {
-    var schedule = Simulator.schedule(seed: seed, kinds: kinds)
+    var schedule = Simulator.schedule(seed: seed, kinds: kinds, flavour: flavour)
     if let keep { schedule = schedule.keeping(keep.split(separator: ",").compactMap { Int($0) }) }
     if narrate {
       print(schedule.setupText)
