@@ -94,7 +94,7 @@ let package = Package(
     tests("XMLStream"), tests("MIME"),
     tests("Model"), tests("Reconcile", ["Model"]), tests("Render", ["Model"], exclude: ["Snapshots"]),
     .target(name: "FakeTransport", dependencies: ["Model", "Transport"], path: "Tests/FakeTransport", swiftSettings: strict),
-    tests("ERP", ["Model", "Transport", "FakeTransport"]), tests("OAuth", ["Model", "Transport", "FakeTransport"]),
+    tests("ERP", ["Model", "OAuth", "Transport", "FakeTransport"]), tests("OAuth", ["Model", "Transport", "FakeTransport"]),
     tests("Exchange", ["Model", "Transport", "XMLStream", "FakeTransport"]),
     .testTarget(name: "DocumentationTests", dependencies: ["Exchange", "ERP", "Render", "Model", "XMLStream"], swiftSettings: strict),
   ]

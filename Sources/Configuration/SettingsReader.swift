@@ -68,8 +68,12 @@ struct SettingsReader {
     guard let id = section.text("client_id", required: true, allowed: "GUID@Tenant"),
       let secret = secrets.secret("client_secret", section, required: true)
     else { return nil }
-    return .oauth2(
-      clientID: id, clientSecret: secret, username: username, password: password, refreshToken: secrets.secret("refresh_token", section))
+    let token = secrets.secret("refresh_token", section)
+    let hasPassword = password != nil || section.mentions("password")
+    if token == nil, !section.mentions("refresh_token"), username == nil || !hasPassword {
+      section.fault("refresh_token", "or username and password are needed", allowed: SecretParser.allowed)
+    }
+    return .oauth2(clientID: id, clientSecret: secret, username: username, password: password, refreshToken: token)
   }
 
   /// An https address, or an http one on this machine.
@@ -161,7 +165,10 @@ struct SettingsReader {
     let secret = secrets.secret("client_secret", section)
     let certificate = section.text("certificate")
     let key = secrets.secret("private_key", section, required: certificate != nil)
-    if (secret == nil) == (certificate == nil), !section.mentions("client_secret") {
+    if certificate == nil, key != nil { section.fault("certificate", "is missing", allowed: "path of a PEM file") }
+    if secret != nil, certificate != nil {
+      section.fault("client_secret", "or certificate: one of the two, not both", allowed: SecretParser.allowed)
+    } else if secret == nil, certificate == nil, key == nil, !section.mentions("client_secret") {
       section.fault("client_secret", "or certificate is needed, one of the two", allowed: SecretParser.allowed)
     }
     guard let url, let id else { return nil }

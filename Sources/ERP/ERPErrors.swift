@@ -14,6 +14,20 @@ enum ERPErrors {
   /// What a missing record answers: 500 with this exception, never 404.
   private static let missingRecord = "NoEntitySatisfiesTheConditionException"
 
+  /// Whether a site says that its licence has no session left: at the sign-in, with OAuth at the first request.
+  static func isSeatLimit(_ answer: HTTPResponse) -> Bool {
+    answer.status >= 400 && String(decoding: answer.body.prefix(4096), as: UTF8.self).localizedCaseInsensitiveContains("login limit")
+  }
+
+  /// The error of a sign-in that found no session left.
+  static func noSeat(_ detail: String?) -> SyncError {
+    SyncError(
+      .throttled, "the ERP has no free API session for this user: sign others out, or raise the limit on the licence", cause: detail,
+      retry: .afterBackOff(milliseconds: seatPause))
+  }
+
+  private static let seatPause: Int64 = 60_000
+
   /// The longest piece of a server's own text that goes into an error, in characters.
   private static let excerptLimit = 300
 
@@ -23,6 +37,7 @@ enum ERPErrors {
     let body = try? JSONDecoder().decode(HTTPErrorBody.self, from: Data(answer.body))
     let detail = excerpt(body?.exceptionMessage ?? body?.message ?? plainText(answer.body))
     if body?.exceptionType?.hasSuffix(missingRecord) == true { return SyncError(.notFound, "the ERP has no such record: \(what)") }
+    if isSeatLimit(answer) { return noSeat(detail) }
     switch answer.status {
     case 400, 411, 415, 406: return SyncError(.malformedRequest, "the ERP does not understand: \(what)", cause: detail)
     case 401: return SyncError(.unauthorized, "the ERP refused the sign-in: check erp.auth in the configuration", cause: detail)

@@ -105,6 +105,10 @@ actor ERPSession {
       }
       let error = ERPErrors.error(for: answer, now: surroundings.now(), refusalsBefore: refusals, what)
       guard case .afterBackOff(let milliseconds) = error.retry else { throw error }
+      if ERPErrors.isSeatLimit(answer) {
+        isSignedIn = false
+        throw error
+      }
       // A refused request was not carried out: it goes again after the pause.
       pauseEnds = surroundings.now().advanced(milliseconds: milliseconds)
       refusals += 1
@@ -181,11 +185,7 @@ actor ERPSession {
     guard answer.status == 204 || answer.status == 200 else {
       let error = ERPErrors.error(for: answer, now: surroundings.now(), "sign in to \(settings.url)")
       let text = error.cause ?? ""
-      if text.localizedCaseInsensitiveContains("login limit") || answer.status == 429 {
-        throw SyncError(
-          .throttled, "the ERP has no free API session for this user: sign others out, or raise the limit on the licence", cause: text,
-          retry: .afterBackOff(milliseconds: 60_000))
-      }
+      if answer.status == 429 { throw ERPErrors.noSeat(text) }
       if answer.status == 500 && text.localizedCaseInsensitiveContains("credential") {
         throw SyncError(.unauthorized, "the ERP refused user name or password of '\(username)': check erp.auth in the configuration")
       }

@@ -83,6 +83,10 @@ public final class EWSClient: ExchangePort {
   /// The server's build as it last answered, e.g. `15.2.2562.17`; empty before the first answer.
   var serverVersion: String { state.withLock { $0.serverVersion } }
 
+  /// Whether the server understands what came with Exchange 2013 SP1, as far as is known. It never turns true again, so what is written
+  /// with it fits the version of a request that was begun before.
+  var speaksServicePack1: Bool { state.withLock { $0.version == 0 } }
+
   func knownFolder(_ key: FolderKey) -> FolderID? { state.withLock { $0.folders[key] } }
   func remember(_ folder: FolderID?, as key: FolderKey) { state.withLock { $0.folders[key] = folder } }
 
@@ -118,6 +122,9 @@ public final class EWSClient: ExchangePort {
     }
   }
 
+  /// Whether an operation may be carried out twice without harm: it goes again at once when a kept connection proves dead.
+  private static func onlyReads(_ operation: String) -> Bool { ["Get", "Find", "Sync"].contains(where: operation.hasPrefix) }
+
   private func exchange(
     _ operation: String, _ mailbox: Mailbox, _ version: Int, _ what: String, _ body: @Sendable (inout XMLWriter) -> Void
   ) async throws(SyncError) -> XMLElement {
@@ -128,7 +135,8 @@ public final class EWSClient: ExchangePort {
       headers: [
         (name: "Content-Type", value: "text/xml; charset=utf-8"), (name: "X-AnchorMailbox", value: mailbox.address),
         (name: "client-request-id", value: surroundings.operationID().rawValue), (name: "return-client-request-id", value: "true"),
-      ], body: xml.bytes, timeoutSeconds: Self.timeoutSeconds, authentication: authentication)
+      ], body: xml.bytes, timeoutSeconds: Self.timeoutSeconds, authentication: authentication,
+      mayRepeat: Self.onlyReads(operation))
     let now = surroundings.now()
     if let refused = state.withLock({ $0.refused }), now.milliseconds - refused.milliseconds < Self.pauseAfterRefusal {
       throw SyncError(

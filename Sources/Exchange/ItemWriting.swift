@@ -26,12 +26,14 @@ extension EWSClient {
     let mapping = try ItemMapping.of(kind)
     let notices: [Notice: String] = [.all: "SendToAllAndSaveCopy", .changed: "SendToChangedAndSaveCopy"]
     let invitations = notices[try Self.notice(updates.map(\.notice), kind)] ?? "SendToNone"
-    let messages = try await write("UpdateItem", in: mailbox, count: updates.count) { xml in
+    let messages = try await write("UpdateItem", in: mailbox, count: updates.count) { [self] xml in
       let attributes = [
         ("ConflictResolution", "NeverOverwrite"), ("MessageDisposition", "SaveOnly"),
-        ("SendMeetingInvitationsOrCancellations", invitations), ("SuppressReadReceipts", "true"),
+        ("SendMeetingInvitationsOrCancellations", invitations),
       ]
-      xml.within("m:UpdateItem", attributes) { xml in
+      // Older schemas do not know it, and refuse the whole request. Nothing here marks a message as read, so no receipt is due anyway.
+      let receipts = speaksServicePack1 ? [("SuppressReadReceipts", "true")] : []
+      xml.within("m:UpdateItem", attributes + receipts) { xml in
         xml.within("m:ItemChanges") { xml in for update in updates { mapping.writeChange(update, &xml) } }
       }
     }

@@ -40,9 +40,9 @@ public actor ERPServer {
   var faults: [InstalledFault] = []
   /// Actions under way: how many more times the client is told to wait.
   var operations: [String: Int] = [:]
-  /// Bearer tokens with their ends, and refresh tokens that were not used yet.
-  var bearers: [String: Date] = [:]
-  var refreshTokens: Set<String> = []
+  /// Bearer tokens with their grants and ends, and the grants of refresh tokens that were not used yet.
+  var bearers: [String: (grant: String, ends: Date)] = [:]
+  var refreshTokens: [String: String] = [:]
   var tokenSeconds = 3600.0
   /// Until when the server told its clients to wait; who comes earlier is noted so in the log.
   var busyUntil = Date(timeIntervalSince1970: 0)
@@ -231,7 +231,7 @@ public actor ERPServer {
   private func authenticate(_ action: String, _ request: HTTPRequest, _ body: Data) throws -> HTTPResponse {
     guard request.method == .POST else { throw ERPRefusal(405, "The method is not allowed here.") }
     if action == "logout" {
-      if let session = Self.session(request) { sessions[session] = nil }
+      if let session = try Self.session(request) ?? sessionOfToken(request) { sessions[session] = nil }
       return HTTPResponse(statusCode: .noContent)
     }
     guard action == "login", let form = try? JSONDecoder().decode([String: String?].self, from: body), let name = form["name"] ?? nil,
@@ -240,11 +240,8 @@ public actor ERPServer {
     guard name == configuration.username, password == configuration.password else {
       throw ERPRefusal(500, "Invalid credentials. Please try again.", exceptionType: "PX.Data.PXException")
     }
-    let now = configuration.now()
-    sessions = sessions.filter { now.timeIntervalSince($0.value) < Self.idleSeconds }
-    guard sessions.count < configuration.seats else { throw ERPRefusal(429, "API Login Limit") }
     let session = UUID().uuidString
-    sessions[session] = now
+    try takeSeat(session)
     var headers = HTTPHeaders()
     headers.setValues(
       ["ASP.NET_SessionId=\(session); path=/; HttpOnly", ".ASPXAUTH=\(session.reversed().map(String.init).joined()); path=/; HttpOnly"],
@@ -260,11 +257,21 @@ public actor ERPServer {
   }
 
   private func checkSession(_ request: HTTPRequest) throws {
-    if hasToken(request) { return }
-    let now = configuration.now()
-    guard let session = Self.session(request), let used = sessions[session], now.timeIntervalSince(used) < Self.idleSeconds else {
+    guard let session = try sessionOfToken(request) ?? Self.session(request), isOpen(session) else {
       throw ERPRefusal(401, "You are not logged in.")
     }
+    sessions[session] = configuration.now()
+  }
+
+  func isOpen(_ session: String) -> Bool {
+    sessions[session].map { configuration.now().timeIntervalSince($0) < Self.idleSeconds } ?? false
+  }
+
+  /// Opens a session where the licence has a seat left.
+  func takeSeat(_ session: String) throws {
+    let now = configuration.now()
+    sessions = sessions.filter { now.timeIntervalSince($0.value) < Self.idleSeconds }
+    guard sessions.count < configuration.seats else { throw ERPRefusal(429, "API Login Limit") }
     sessions[session] = now
   }
 

@@ -18,16 +18,19 @@ extension ERPServer {
     guard form["client_id"] == Self.application.id, form["client_secret"] == Self.application.secret else {
       return Self.json(400, .object(["error": .text("invalid_client")]))
     }
+    // With the scope `api` the site keeps one session for all tokens of a grant.
+    var grant = UUID().uuidString
     switch form["grant_type"] {
     case "password":
       guard form["username"] == configuration.username, form["password"] == configuration.password else { return Self.invalidGrant }
     case "refresh_token":
-      guard refreshTokens.remove(form["refresh_token"] ?? "") != nil else { return Self.invalidGrant }
+      guard let known = refreshTokens.removeValue(forKey: form["refresh_token"] ?? "") else { return Self.invalidGrant }
+      grant = known
     default: return Self.json(400, .object(["error": .text("unsupported_grant_type")]))
     }
     let (token, refresh) = (UUID().uuidString, UUID().uuidString)
-    bearers[token] = configuration.now().addingTimeInterval(tokenSeconds)
-    refreshTokens.insert(refresh)
+    bearers[token] = (grant, configuration.now().addingTimeInterval(tokenSeconds))
+    refreshTokens[refresh] = grant
     return Self.json(
       200,
       .object([
@@ -41,7 +44,7 @@ extension ERPServer {
   /// A refresh token as if a user had agreed in a browser.
   public func agree() -> String {
     let token = UUID().uuidString
-    refreshTokens.insert(token)
+    refreshTokens[token] = UUID().uuidString
     return token
   }
 
@@ -51,9 +54,13 @@ extension ERPServer {
     bearers = [:]
   }
 
-  /// Whether a request carries a token that is good.
-  func hasToken(_ request: HTTPRequest) -> Bool {
-    guard let header = request.headers[.authorization], header.lowercased().hasPrefix("bearer ") else { return false }
-    return bearers[String(header.dropFirst(7))].map { $0 > configuration.now() } ?? false
+  /// The session of a request's token, which is opened with the first request; nil without a token that is good.
+  func sessionOfToken(_ request: HTTPRequest) throws -> String? {
+    guard let header = request.headers[.authorization], header.lowercased().hasPrefix("bearer "),
+      let (grant, ends) = bearers[String(header.dropFirst(7))], ends > configuration.now()
+    else { return nil }
+    let session = "grant \(grant)"
+    if !isOpen(session) { try takeSeat(session) }
+    return session
   }
 }

@@ -2,7 +2,7 @@ import Foundation
 import SandboxStore
 import XMLStream
 
-/// A file attached to an item, as the server keeps it.
+/// A file or an item attached to an item, as the server keeps it.
 struct ServerAttachment: Sendable, Codable {
   var id: String
   var name: String
@@ -12,6 +12,10 @@ struct ServerAttachment: Sendable, Codable {
   var isContactPhoto = false
   @Packed var bytes: [UInt8]
   var modified: Date
+  /// The attached item as it was given; nil for a file.
+  var item: XMLElement?
+
+  var elementName: String { item == nil ? "FileAttachment" : "ItemAttachment" }
 }
 
 extension ExchangeServer {
@@ -25,13 +29,14 @@ extension ExchangeServer {
     return id
   }
 
-  /// Reads a `t:FileAttachment` of a request.
+  /// Reads a `t:FileAttachment` or `t:ItemAttachment` of a request.
   func attachment(_ element: XMLElement, of item: String) throws -> ServerAttachment {
-    guard element.name == "FileAttachment" else {
-      throw Refusal("ErrorInvalidOperation", "Only files can be attached here, not '\(element.name)'.")
-    }
     guard let name = element.text("Name"), !name.isEmpty else {
       throw Refusal("ErrorRequiredPropertyMissing", "The attachment has no Name.")
+    }
+    if element.name == "ItemAttachment" { return try attachedItem(element, named: name, of: item) }
+    guard element.name == "FileAttachment" else {
+      throw Refusal("ErrorInvalidOperation", "Files and items can be attached here, not '\(element.name)'.")
     }
     guard let data = Data(base64Encoded: element.text("Content") ?? "", options: .ignoreUnknownCharacters) else {
       throw Refusal.schema("The Content of the attachment is no base64.")
@@ -44,6 +49,14 @@ extension ExchangeServer {
       id: attachmentID(of: item), name: name, type: element.text("ContentType") ?? "application/octet-stream",
       contentID: element.text("ContentId"), isInline: flag("IsInline"), isContactPhoto: flag("IsContactPhoto"), bytes: [UInt8](data),
       modified: configuration.now())
+  }
+
+  private func attachedItem(_ element: XMLElement, named name: String, of item: String) throws -> ServerAttachment {
+    guard let inner = element.children.first(where: { ItemClass.all[$0.name] != nil }), let itemClass = ItemClass.all[inner.name] else {
+      throw Refusal("ErrorInvalidOperation", "The attached item is of no class that is known here.")
+    }
+    try checkOrder(inner, itemClass)
+    return ServerAttachment(id: attachmentID(of: item), name: name, type: "", bytes: [], modified: configuration.now(), item: inner)
   }
 
   func createAttachments(_ operation: XMLElement, _ caller: Caller, _ entry: inout RequestLog.Entry) -> [Message] {
@@ -62,7 +75,7 @@ extension ExchangeServer {
         mailboxes[address] = mailbox
         return Message { xml in
           xml.within("m:Attachments") { xml in
-            xml.within("t:FileAttachment") {
+            xml.within("t:\(file.elementName)") {
               $0.empty("t:AttachmentId", [("Id", file.id), ("RootItemId", item.id), ("RootItemChangeKey", item.changeKey)])
             }
           }
@@ -110,20 +123,24 @@ extension ExchangeServer {
   }
 
   static func write(_ file: ServerAttachment, of item: ServerItem, withContent: Bool, _ xml: inout XMLWriter) {
-    xml.within("t:FileAttachment") { xml in
+    xml.within("t:\(file.elementName)") { xml in
       xml.empty("t:AttachmentId", [("Id", file.id)])
       xml.element("t:Name", file.name)
-      xml.element("t:ContentType", file.type)
+      if file.item == nil { xml.element("t:ContentType", file.type) }
       if let contentID = file.contentID { xml.element("t:ContentId", contentID) }
-      xml.element("t:Size", String(file.bytes.count))
+      xml.element("t:Size", String(file.item.map(textSize) ?? file.bytes.count))
       xml.element("t:LastModifiedTime", timeText(file.modified))
       xml.element("t:IsInline", file.isInline ? "true" : "false")
-      xml.element("t:IsContactPhoto", file.isContactPhoto ? "true" : "false")
-      if withContent {
-        xml.start("t:Content")
-        xml.raw(Data(file.bytes).base64EncodedData())
-        xml.end()
-      }
+      if file.item == nil { xml.element("t:IsContactPhoto", file.isContactPhoto ? "true" : "false") }
+      guard withContent else { return }
+      if let inner = file.item { return xml.copy(inner) }
+      xml.start("t:Content")
+      xml.raw(Data(file.bytes).base64EncodedData())
+      xml.end()
     }
+  }
+
+  private static func textSize(_ element: XMLElement) -> Int {
+    element.text.utf8.count + element.children.reduce(0) { $0 + textSize($1) }
   }
 }

@@ -69,7 +69,7 @@ extension ExchangeServer {
     case "CalendarItemType": write(Self.type(state))
     case "MyResponseType": write(Self.isMeeting(item) ? state.response : "Organizer")
     case "Organizer": xml.within("t:Organizer") { writeMailbox(state.organizer, &$0) }
-    case "Duration": write("PT\(Int(state.end.timeIntervalSince(state.start)) / 60)M")
+    case "Duration": write(Self.durationText(Int(state.end.timeIntervalSince(state.start))))
     case "TimeZone", "StartTimeZoneId": write(state.zone.id)
     case "EndTimeZoneId": write(state.endZone.id)
     case "AppointmentReplyTime": if let replied = state.replied { write(Self.timeText(replied)) }
@@ -80,6 +80,14 @@ extension ExchangeServer {
     default: writeSeries(name, item, state, &xml)
     }
     return true
+  }
+
+  /// A duration as .NET writes it: `PT1H30M`, `P1D`, `PT0S`.
+  private static func durationText(_ seconds: Int) -> String {
+    let units = [(seconds / 3600 % 24, "H"), (seconds / 60 % 60, "M"), (seconds % 60, "S")]
+    let clock = units.filter { $0.0 > 0 }.map { "\($0.0)\($0.1)" }.joined()
+    let days = seconds >= 86_400 ? "\(seconds / 86_400)D" : ""
+    return seconds == 0 ? "PT0S" : "P\(days)\(clock.isEmpty ? "" : "T\(clock)")"
   }
 
   private static func isMeeting(_ item: ServerItem) -> Bool { !item.attendees.isEmpty || item.calendar?.isOrganizer == false }

@@ -190,11 +190,12 @@ extension ExchangeServer {
     let items = operation.child("Items")?.children ?? []
     entry.items = items.count
     for item in items { if let itemClass = ItemClass.all[item.name] { try checkOrder(item, itemClass) } }
-    return try items.map { element in
+    return try items.map { given in
       do {
-        if Self.responseObjects.contains(element.name) {
-          return try respond(element, operation.attribute("MessageDisposition") ?? "SaveOnly", caller, &entry)
+        if Self.responseObjects.contains(given.name) {
+          return try respond(given, operation.attribute("MessageDisposition") ?? "SaveOnly", caller, &entry)
         }
+        let element = try messageOfAnswer(given, caller)
         if element.name == "CalendarItem" && operation.attribute("SendMeetingInvitations") == nil {
           throw Refusal("ErrorSendMeetingInvitationsRequired", "SendMeetingInvitations is required.")
         }
@@ -230,7 +231,7 @@ extension ExchangeServer {
         xml.empty("t:ItemId", [("Id", item.id), ("ChangeKey", item.changeKey)])
         guard !item.attachments.isEmpty else { return }
         xml.within("t:Attachments") { xml in
-          for file in item.attachments { xml.within("t:FileAttachment") { $0.empty("t:AttachmentId", [("Id", file.id)]) } }
+          for file in item.attachments { xml.within("t:\(file.elementName)") { $0.empty("t:AttachmentId", [("Id", file.id)]) } }
         }
       }
     }

@@ -160,7 +160,10 @@ extension ExchangeServer {
     if let body = item.elements["Body"] {
       if body.attribute("BodyType") == "HTML" { message.html = body.text } else { message.text = body.text }
     }
-    message.attachments = item.attachments.map { MIMEAttachment(name: $0.name, type: $0.type, contentID: $0.contentID, bytes: $0.bytes) }
+    // An item within the message has no bytes: it is no part of its MIME content here.
+    message.attachments = item.attachments.filter { $0.item == nil }.map {
+      MIMEAttachment(name: $0.name, type: $0.type, contentID: $0.contentID, bytes: $0.bytes)
+    }
     return message.composed(seed: item.searchKey) ?? []
   }
 
@@ -213,7 +216,7 @@ extension ExchangeServer {
     (element?.children ?? []).compactMap { $0.text("Name") }.joined(separator: "; ")
   }
 
-  private static func plain(_ html: String) -> String {
+  static func plain(_ html: String) -> String {
     html.replacing(#/<(?i)(br|\/p|\/div)[^>]*>/#, with: "\n").replacing(#/<[^>]*>/#, with: "").replacing("&lt;", with: "<").replacing(
       "&gt;", with: ">"
     ).replacing("&quot;", with: "\"").replacing("&amp;", with: "&")

@@ -55,6 +55,32 @@ import Testing
     Case("name: HQ", "name: HQ\n    server: http://mail.example.test", "exchange[0].server", "in clear", "loopback"),
   ]
 
+  private static func oauth(_ section: String, _ key: String, _ message: String, _ allowed: String) -> Case {
+    Case("name: HQ", "name: HQ\n    auth: oauth2\n    oauth: \(section)", "exchange[0].oauth\(key)", message, allowed)
+  }
+
+  static let oauthCases = [
+    Case("name: HQ", "name: HQ\n    auth: oauth2", "exchange[0].oauth", "is missing", "token_url, client_id and client_secret or certificate"),
+    oauth("here", "", "must be a section", ""),
+    oauth("{client_id: a, client_secret: {env: A}}", ".token_url", "is missing", "https://"),
+    oauth("{token_url: 'http://login.test/t', client_id: a, client_secret: {env: A}}", ".token_url", "in clear", "loopback"),
+    oauth("{token_url: 'https://u:p@login.test/', client_id: a, client_secret: {env: A}}", ".token_url", "holds an '@'", "https://"),
+    oauth("{token_url: 'https://login.test/t', client_secret: {env: A}}", ".client_id", "is missing", "the application's id"),
+    oauth("{token_url: 'https://login.test/t', client_id: a}", ".client_secret", "or certificate is needed", "{file: PATH}"),
+    oauth("{token_url: 'https://login.test/t', client_id: a, certificate: /c.pem}", ".private_key", "is missing", "{file: PATH}"),
+    oauth(
+      "{token_url: 'https://login.test/t', client_id: a, certificate: c, private_key: {file: /k}, client_secret: {env: A}}", ".client_secret",
+      "or certificate: one of the two, not both", "{file: PATH}"),
+    oauth("{token_url: 'https://login.test/t', client_id: a, private_key: {file: /k}, client_secret: {env: A}}", ".certificate", "is missing", "PEM"),
+    oauth("{token_url: 'https://login.test/t', client_id: a, client_secret: {}}", ".client_secret", "says nothing", "{command: ["),
+    oauth("{token_url: 'https://login.test/t', client_id: a, client_secret: {env: A}, tenant: x}", ".tenant", "unknown key", "scope"),
+    oauth("{token_url: 'https://login.test/t', client_id: a, client_secret: {env: A}, scope: [a]}", ".scope", "must be a text", ""),
+    Case("password: {file: /run/secrets/erp}", "client_secret: {env: A}", "erp.auth.client_id", "is missing", "GUID@Tenant"),
+    Case(
+      "{username: concord, password: {file: /run/secrets/erp}}", "{client_id: a@T, client_secret: {env: A}}", "erp.auth.refresh_token",
+      "or username and password are needed", "{file: PATH}"),
+  ]
+
   static let policyCases = [
     Case("name: Sales", "name: a/b", "policies[0].name", "'a/b' cannot name a file", "no '/'"),
     Case("name: Sales", "name: \"a\\nb\"", "policies[0].name", "cannot name a file", "no '/'"),
@@ -112,7 +138,7 @@ import Testing
     ("{name: a, every: 5m, full: perhaps}", "full", "'perhaps' is not true or false", "true, false"),
   ].map { Case(alice, "\(alice)\nschedules:\n  - \($0.0)", "schedules[0].\($0.1)", $0.2, $0.3) }
 
-  @Test(arguments: [erpCases, accountCases, policyCases, peopleCases, scheduleCases].joined())
+  @Test(arguments: [erpCases, accountCases, oauthCases, policyCases, peopleCases, scheduleCases].joined())
   func `a fault names its file, line, key and what is allowed`(fault: Case) throws {
     #expect(Examples.least.contains(fault.old))
     let text = Examples.least.replacing(fault.old, with: fault.new)

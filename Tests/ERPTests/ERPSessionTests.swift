@@ -1,6 +1,7 @@
 import FakeTransport
 import Foundation
 import Model
+import OAuth
 import Synchronization
 import Testing
 
@@ -130,6 +131,27 @@ import Testing
     let second = await #expect(throws: SyncError.self) { try await Self.client(wrong).employees() }
     #expect(second?.code == .unauthorized && second?.message.contains("'concord'") == true)
     for error in [first, second] { #expect("\(String(describing: error))".contains("planted-secret") == false) }
+  }
+
+  @Test func `with OAuth no free seat is told as such, not waited for, and the next try signs in anew`() async throws {
+    let clock = FakeClock()
+    let transport = FakeTransport { request, _ in
+      request.url.hasSuffix("/token")
+        ? HTTPResponse(200, #"{"access_token":"planted-token","expires_in":3600}"#) : HTTPResponse(429, #"{"message":"API Login Limit"}"#)
+    }
+    let oauth = OAuthClient(
+      tokenURL: "https://erp.example.test/token", clientID: "a", proof: .secret("planted-secret"), scope: "api", grant: .clientCredentials)
+    let tokens = TokenSource(client: oauth, transport: transport, surroundings: clock.surroundings)
+    let client = AcumaticaClient(settings: Self.settings, password: "", transport: transport, surroundings: clock.surroundings, tokens: tokens)
+    for _ in 0..<2 {
+      let error = await #expect(throws: SyncError.self) { try await client.employees() }
+      #expect(error?.code == .throttled && error?.message.contains("no free API session") == true)
+      #expect(error?.retry == .afterBackOff(milliseconds: 60_000) && !"\(String(describing: error))".contains("planted"))
+    }
+    #expect(clock.slept.isEmpty)
+    #expect(Self.asked(transport) == ["POST token", "GET Employee", "GET Employee"])
+    await client.close()
+    #expect(transport.requests.count == 3, "a session that was never given is not signed out")
   }
 
   @Test func `what a killed process left open is signed out before the next sign-in`() async throws {

@@ -8,6 +8,7 @@ import erp as erp_client
 import erp_schemas
 import mailbox
 import processes
+import round_trip
 import schemas
 import strangers
 
@@ -128,6 +129,20 @@ def mounted(world):
     world.start()
     world.daemon.sync()
     return world
+
+
+@pytest.fixture
+def behind(world):
+    """Puts a server before the world's sandbox that behaves in a manner of `differing`."""
+    servers = []
+
+    def made(manner):
+        servers.append(round_trip.put_between(world, manner))
+        return servers[-1]
+
+    yield made
+    for server in servers:
+        server.close()
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ def schema(name):
 def faults(path):
     """What is invalid in one recorded request or reply."""
     try:
-        root = etree.parse(str(path)).getroot()
+        root = etree.parse(str(path), etree.XMLParser(huge_tree=True)).getroot()
     except etree.XMLSyntaxError as error:
         return [f"{path.name}: no XML: {error}"]
     parts = [(element, "types.xsd") for element in root.find(f"{SOAP}Header") if etree.QName(element).namespace == TYPES] \
@@ -39,7 +39,7 @@ def faults(path):
               if data.text and data.getparent().find(f"{{{TYPES}}}UserConfigurationName").get("Name") == "CategoryList"]
     found = []
     for element, name in parts:
-        alone = etree.fromstring(etree.tostring(element, with_tail=False))
+        alone = etree.fromstring(etree.tostring(element, with_tail=False), etree.XMLParser(huge_tree=True))
         # On the wire Exchange puts m:Notification into m:Notifications; the schema says t:Notification.
         for notification in alone.iterfind(f".//{{{MESSAGES}}}Notifications/{{{MESSAGES}}}Notification"):
             notification.tag = f"{{{TYPES}}}Notification"

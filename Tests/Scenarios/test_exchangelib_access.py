@@ -13,7 +13,7 @@ from lxml import etree
 
 from strangers import steps
 
-step = steps("exchangelib")
+step, delegated, categories = (steps("exchangelib", subject) for subject in ("full access and impersonation", "delegates", "categories"))
 DELEGATE = ("concord-sync@example.test", "sandbox-delegate")
 
 
@@ -69,39 +69,39 @@ def test_a_wrong_password_is_refused(office, addresses):
 
 def test_another_employee_is_refused_until_made_a_delegate(office, addresses):
     owner = office.first()
-    with step("no delegates yet"):
+    with delegated("no delegates yet"):
         assert owner.delegates == []
-    with step("another's folder is closed"):
+    with delegated("another's folder is closed"):
         with pytest.raises(ErrorAccessDenied):
             account(office, addresses[0], addresses[1], "sandbox-user", exchangelib.DELEGATE).contacts.all().count()
     user = DelegateUser(
         user_id=UserId(primary_smtp_address=addresses[1]), view_private_items=True, receive_copies_of_meeting_messages=False,
         delegate_permissions=DelegatePermissions(contacts_folder_permission_level="Editor", tasks_folder_permission_level="Reviewer"))
-    with step("make somebody a delegate"):
+    with delegated("make somebody a delegate"):
         send(owner, "AddDelegate", user)
         found = owner.delegates
         assert [(d.user_id.primary_smtp_address, d.view_private_items) for d in found] == [(addresses[1], True)]
         levels = found[0].delegate_permissions
         assert (levels.contacts_folder_permission_level, levels.tasks_folder_permission_level, levels.calendar_folder_permission_level) == ("Editor", "Reviewer", "None")
-    with step("not twice"):
+    with delegated("not twice"):
         with pytest.raises(ErrorDelegateAlreadyExists):
             send(owner, "AddDelegate", user)
     other = account(office, addresses[0], addresses[1], "sandbox-user", exchangelib.DELEGATE)
-    with step("an editor writes and reads"):
+    with delegated("an editor writes and reads"):
         item = create(other, Contact(display_name="Editor", given_name="Ed"), owner.contacts)
         assert owner.contacts.get(id=item.id).given_name == "Ed"
         assert [found.given_name for found in other.fetch([(item.id, None)], folder=owner.contacts)] == ["Ed"]
-    with step("a reviewer reads and does not write"):
+    with delegated("a reviewer reads and does not write"):
         task = exchangelib.Task(account=owner, folder=owner.tasks, subject="To be seen").save()
         assert [found.subject for found in other.fetch([(task.id, None)], folder=owner.tasks)] == ["To be seen"]
         with pytest.raises(ErrorAccessDenied):
             create(other, exchangelib.Task(subject="No"), owner.tasks)
         task.delete()
-    with step("the other folders stay closed"):
+    with delegated("the other folders stay closed"):
         answers = list(GetFolder(account=other).call(folders=[owner.calendar], additional_fields=[], shape="IdOnly"))
         assert len(answers) == 1 and isinstance(answers[0], ErrorAccessDenied)
     owner.contacts.get(id=item.id).delete()
-    with step("no delegate any more"):
+    with delegated("no delegate any more"):
         send(owner, "RemoveDelegate", user)
         assert owner.delegates == []
         with pytest.raises(ErrorNotDelegate):
@@ -156,21 +156,21 @@ CATEGORIES = (
 def test_the_category_list_is_a_user_configuration(office):
     owner = office.first(1)
     calendar = owner.calendar
-    with step("a missing configuration"):
+    with categories("a missing configuration"):
         with pytest.raises(ErrorItemNotFound):
             calendar.get_user_configuration(name="NothingOfTheKind")
-    with step("create the category list"):
+    with categories("create the category list"):
         calendar.create_user_configuration(name="CategoryList", xml_data=CATEGORIES)
         assert calendar.get_user_configuration(name="CategoryList").xml_data == CATEGORIES
-    with step("change it"):
+    with categories("change it"):
         changed = CATEGORIES.replace(b'color="7"', b'color="4"')
         calendar.update_user_configuration(name="CategoryList", xml_data=changed)
         assert calendar.get_user_configuration(name="CategoryList").xml_data == changed
-    with step("delete it"):
+    with categories("delete it"):
         calendar.delete_user_configuration(name="CategoryList")
         with pytest.raises(ErrorItemNotFound):
             calendar.get_user_configuration(name="CategoryList")
-    with step("a configuration with a dictionary and bytes"):
+    with categories("a configuration with a dictionary and bytes"):
         calendar.create_user_configuration(name="concordfs.test", dictionary={"count": 3, "name": "Zoë", "on": True}, binary_data=b"\x00\x01\xff")
         found = calendar.get_user_configuration(name="concordfs.test")
         assert found.dictionary == {"count": 3, "name": "Zoë", "on": True} and found.binary_data == b"\x00\x01\xff"

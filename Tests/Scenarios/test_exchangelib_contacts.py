@@ -11,7 +11,7 @@ from exchangelib.items import HARD_DELETE
 
 from strangers import steps
 
-step = steps("exchangelib")
+step, extended = steps("exchangelib", "contacts"), steps("exchangelib", "extended properties")
 
 
 @pytest.fixture(scope="module")
@@ -201,20 +201,20 @@ def registered():
 
 def test_extended_properties_of_each_form_and_type(alice, registered):
     values = dict(tagged="Dr.", numbered="Shown", counted=4711, flagged=True, many=["a", "b", "ü"], raw_bytes=b"\x00\xff\x10")
-    with step("set extended properties by tag, by set and id, by set and name"):
+    with extended("set extended properties by tag, by set and id, by set and name"):
         contact = Contact(account=alice, folder=alice.contacts, display_name="Extended Test", given_name="Extended", surname="Test", **values).save()
         found = alice.contacts.get(id=contact.id)
         assert {name: getattr(found, name) for name in values} == values
-    with step("find by an extended property"):
+    with extended("find by an extended property"):
         assert [item.id for item in alice.contacts.filter(counted=4711)] == [contact.id]
         assert [item.id for item in alice.contacts.filter(counted__gt=4000)] == [contact.id]
         assert [item.id for item in alice.contacts.filter(tagged__exists=True)] == [contact.id]
-    with step("change one, clear one"):
+    with extended("change one, clear one"):
         found.counted, found.tagged = 5, None
         found.save(update_fields=["counted", "tagged"])
         found = alice.contacts.get(id=contact.id)
         assert (found.counted, found.tagged, found.flagged, found.many) == (5, None, True, ["a", "b", "ü"])
-    with step("a copy has them too"):
+    with extended("a copy has them too"):
         copied = contact.copy(alice.contacts)
         assert alice.contacts.get(id=copied[0]).counted == 5
     alice.contacts.filter(given_name="Extended").delete()

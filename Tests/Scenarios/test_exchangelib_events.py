@@ -11,7 +11,7 @@ from exchangelib.properties import CreatedEvent, DeletedEvent, ModifiedEvent, St
 
 from strangers import steps
 
-step = steps("exchangelib")
+step = steps("exchangelib", "notifications")
 
 
 @pytest.fixture(scope="module")

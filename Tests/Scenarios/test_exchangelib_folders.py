@@ -7,7 +7,7 @@ from exchangelib.folders import Calendar, Contacts, Messages, Tasks
 
 from strangers import steps
 
-step = steps("exchangelib")
+step, hierarchy = steps("exchangelib", "folders"), steps("exchangelib", "sync of hierarchy")
 
 
 @pytest.fixture(scope="module")
@@ -95,26 +95,26 @@ def test_wipe_and_refusals(alice):
 
 def test_the_hierarchy_is_synchronized(alice):
     root = alice.msg_folder_root
-    with step("first synchronization of the hierarchy"):
+    with hierarchy("first synchronization of the hierarchy"):
         first = list(root.sync_hierarchy())
         assert {"Contacts", "Inbox", "Tasks"} <= {folder.name for change, folder in first if change == "create"}
         state = root.folder_sync_state
     made = Contacts(parent=root, name="Seen").save()
-    with step("a new folder"):
+    with hierarchy("a new folder"):
         changes = list(root.sync_hierarchy(sync_state=state))
         assert [(change, folder.name) for change, folder in changes] == [("create", "Seen")]
         state = root.folder_sync_state
-    with step("a renamed folder"):
+    with hierarchy("a renamed folder"):
         made.name = "Seen again"
         made.save()
         changes = list(root.sync_hierarchy(sync_state=state))
         assert [(change, folder.name) for change, folder in changes] == [("update", "Seen again")]
         state = root.folder_sync_state
-    with step("a deleted folder"):
+    with hierarchy("a deleted folder"):
         gone = made.id
         made.delete()
         changes = list(root.sync_hierarchy(sync_state=state))
         assert [(change, folder.id) for change, folder in changes] == [("delete", gone)]
         state = root.folder_sync_state
-    with step("nothing"):
+    with hierarchy("nothing"):
         assert list(root.sync_hierarchy(sync_state=state)) == []

@@ -12,7 +12,8 @@ from exchangelib.services import UpdateItem
 
 from strangers import steps
 
-step = steps("exchangelib")
+paged, step, synchronized, bad, stale = (
+    steps("exchangelib", subject) for subject in ("paging", "find with restrictions", "sync of items", "bad sync states", "stale change keys"))
 COUNT = 1130
 
 
@@ -45,17 +46,17 @@ def expect(condition):
 
 
 def test_pages_over_a_thousand_items(people):
-    with step("read all over pages"):
+    with paged("read all over pages"):
         query = people.all().only("display_name")
         query.page_size = 100
         assert numbers(query) == list(range(COUNT))
-    with step("pages above the server's limit"):
+    with paged("pages above the server's limit"):
         query = people.all().only("display_name")
         query.page_size = 5000
         assert numbers(query) == list(range(COUNT))
-    with step("count"):
+    with paged("count"):
         assert people.all().count() == COUNT
-    with step("a slice"):
+    with paged("a slice"):
         assert len(list(people.all().order_by("display_name").only("display_name")[1000:1100])) == 100
         assert [item.display_name for item in people.all().order_by("display_name").only("display_name")[1128:1140]] == ["Person 1128", "Person 1129"]
 
@@ -114,11 +115,11 @@ def test_orders(people):
 def test_a_folder_is_synchronized_item_by_item(alice):
     folder = Contacts(parent=alice.msg_folder_root, name="Synchronized").save()
     made = alice.bulk_create(folder, [Contact(folder=folder, display_name=f"S {n:03}", given_name=str(n)) for n in range(230)])
-    with step("first synchronization over pages"):
+    with synchronized("first synchronization over pages"):
         changes = list(folder.sync_items(only_fields=["display_name"]))
         assert sorted(item.display_name for change, item in changes if change == "create") == [f"S {n:03}" for n in range(230)] and len(changes) == 230
         state = folder.item_sync_state
-    with step("nothing new"):
+    with synchronized("nothing new"):
         assert list(folder.sync_items(sync_state=state)) == []
         state = folder.item_sync_state
     item = folder.get(given_name="7")
@@ -129,19 +130,19 @@ def test_a_folder_is_synchronized_item_by_item(alice):
     moved = folder.get(given_name="9")
     was = moved.id
     moved.move(alice.contacts)
-    with step("an update, a delete, a create, a move"):
+    with synchronized("an update, a delete, a create, a move"):
         changes = list(folder.sync_items(sync_state=state, only_fields=["given_name"]))
         found = {(change, item.id) for change, item in changes}
         assert found == {("update", item.id), ("delete", made[8].id), ("create", new.id), ("delete", was)} and len(changes) == 4
         state = folder.item_sync_state
-    with step("ignored items are left out"):
+    with synchronized("ignored items are left out"):
         item.given_name = "eight"
         item.save(update_fields=["given_name"])
         assert list(folder.sync_items(sync_state=state, ignore=[(item.id, None)])) == []
-    with step("a damaged sync state is refused"):
+    with bad("a damaged sync state is refused"):
         with pytest.raises(ErrorInvalidSyncStateData):
             list(folder.sync_items(sync_state="bm8gc3RhdGU="))
-    with step("a sync state of another folder is refused"):
+    with bad("a sync state of another folder is refused"):
         with pytest.raises(ErrorInvalidSyncStateData):
             list(alice.contacts.sync_items(sync_state=state))
     moved.delete()
@@ -161,15 +162,15 @@ def test_stale_change_keys_are_refused(alice):
             items=[(copy, ["job_title"])], conflict_resolution=resolution, message_disposition="SaveOnly",
             send_meeting_invitations_or_cancellations="SendToNone", suppress_read_receipts=True))[0]
 
-    with step("NeverOverwrite refuses a stale change key"):
+    with stale("NeverOverwrite refuses a stale change key"):
         with pytest.raises(ErrorIrresolvableConflict):
             update(old[1], "NeverOverwrite", "Lost")
         assert alice.contacts.get(id=contact.id).job_title == "First"
-    with step("AlwaysOverwrite takes it"):
+    with stale("AlwaysOverwrite takes it"):
         update(old[1], "AlwaysOverwrite", "Second")
         assert alice.contacts.get(id=contact.id).job_title == "Second"
     contact.refresh()
-    with step("NeverOverwrite takes the right one"):
+    with stale("NeverOverwrite takes the right one"):
         update(contact.changekey, "NeverOverwrite", "Third")
         assert alice.contacts.get(id=contact.id).job_title == "Third"
     contact.delete()

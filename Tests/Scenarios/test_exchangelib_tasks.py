@@ -10,7 +10,7 @@ from exchangelib.errors import ErrorItemNotFound
 
 from strangers import steps
 
-step = steps("exchangelib")
+step = steps("exchangelib", "tasks")
 
 
 @pytest.fixture(scope="module")

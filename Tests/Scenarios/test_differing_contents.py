@@ -1,0 +1,102 @@
+"""Servers that differ in what they say: forbidden characters, long texts, times without zone, records in other shapes."""
+
+import datetime
+
+import differing
+import exchangelib
+import kinds
+import mailbox
+import pytest
+import round_trip
+from differing import Reshapes, Rewrites
+from round_trip import goes_both_ways, is_quiet
+
+pytestmark = pytest.mark.parametrize("world", [round_trip.SMALL], indirect=True, ids=["small"])
+LONG = 11_000_000
+
+
+def test_characters_that_xml_forbids_are_left_out(world, behind):
+    forbidden = rb"&#x0;&#31;&#xFFFF;&#xB;\x01\x0b\xef\xbf\xbe"
+    manner = Rewrites(
+        (rb"(<t:(?:JobTitle|Surname|Subject|Location|DisplayName)>)", rb"\1" + forbidden), (rb"(<t:Body )", rb'\1x="' + forbidden + rb'" '),
+        (rb"(<t:LegacyFreeBusyStatus)", rb'\1 x="&#x1F;"'))
+    behind(manner)
+    goes_both_ways(world)
+    assert manner.count > 20
+
+
+def test_characters_that_xml_forbids_come_from_the_erp_once(world, behind):
+    behind(differing.Manner())
+    person = world.people()[0]
+    erp, box = kinds.sides(world, "contacts", person)
+    erp.create("of the ERP", "one\u0000two\u000bthree\ufffffour")
+    world.run("sync", check=0)
+    text, = box.texts("of the ERP")
+    assert [part for part in ("one", "two", "three", "four") if part not in text] == []
+    is_quiet(world)
+    world.start()
+    folder = next(entry for entry in world.mount.iterdir() if entry.name.startswith(person))
+    card, = [path for path in folder.glob("*/*.vcf") if "of the ERP" in path.read_text()]
+    assert "\x00" not in card.read_text() and "\x0b" not in card.read_text()
+
+
+def test_texts_of_more_than_ten_million_bytes_arrive_whole(world, behind):
+    behind(differing.Compressed(size=65_521))
+    person = world.people()[0]
+    account = world.account(person)
+    world.run("sync", check=0)
+    erp, box = kinds.sides(world, "tasks", person)
+    text = "".join(f"Line {number}: é & <b>\n" for number in range(LONG // 20))[:LONG].rstrip()
+    box.create("long in the mailbox", text)
+    erp.create("long in the ERP", text.replace("&", "&amp;").replace("<", "&lt;").replace("\n", "<br>"))
+    message = exchangelib.Message(account=account, folder=mailbox.folder(account, "ERP Mail"), subject="Long message", body=text,
+                                  author="robin@other.test", to_recipients=[f"{person}@example.test"])
+    message.save()
+    message.attach(exchangelib.FileAttachment(name="big.bin", content=bytes(range(256)) * (LONG // 256)))
+    world.run("sync", check=0)
+    assert erp.texts("long in the mailbox") == [text]
+    assert [found.replace("\r", "") for found in box.texts("long in the ERP")] == [text]
+    is_quiet(world)
+
+
+@pytest.mark.parametrize("manner", [
+    Rewrites((rb"(\d\d:\d\d:\d\d)Z<", rb"\1<")),
+    Rewrites((rb"(\d\d:\d\d:\d\d)Z<", rb"\1.0000000+00:00<")),
+    Rewrites((rb'(\d\d:\d\d:\d\d(?:\.\d+)?)(?:Z|\+00:00)"', rb'\1"'), exchange=False),
+    Rewrites((rb'(\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)"', rb'\g<1>.0000000Z"'), exchange=False),
+], ids=["Exchange, without zone", "Exchange, with fractions and offset", "ERP, without zone", "ERP, with fractions and Z"])
+def test_times_in_other_forms_mean_the_same(world, behind, manner):
+    behind(manner)
+    person = world.people()[0]
+    goes_both_ways(world)
+    assert manner.count > 20
+    item, = kinds.sides(world, "events", person)[1].find("from the ERP")
+    assert (item.start, item.end) == (kinds.soon(), kinds.soon(hour=11))
+    record, = kinds.KINDS["events"].in_erp(world, "from the mailbox")
+    assert datetime.datetime.fromisoformat(record["StartDate"]["value"]) == kinds.soon()
+
+
+@pytest.mark.parametrize("manner", [
+    Reshapes(differing.sparse), Reshapes(differing.richer), Reshapes(differing.without_details, methods=("PUT",)),
+], ids=["members left out", "members unknown to us", "details not shown after a write"])
+def test_the_erps_records_in_other_shapes_mean_the_same(world, behind, manner):
+    server = behind(manner)
+    person = world.people()[0]
+    event = world.erp.put(
+        "Event", Summary="With people", StartDate=kinds.soon().isoformat(), EndDate=kinds.soon(hour=11).isoformat(), owner=world.ids[person],
+        Attendees=[{"Email": {"value": "robin@other.test"}, "Name": {"value": "Robin"}}])
+    goes_both_ways(world)
+    item, = kinds.sides(world, "events", person)[1].find("With people")
+    assert [attendee.mailbox.email_address for attendee in item.required_attendees] == ["robin@other.test"]
+    assert event["id"] and not {request.method for request in server.requests} - {"GET", "PUT", "POST", "DELETE"}
+
+
+def test_exchange_may_say_more_than_we_know(world, behind):
+    manner = Rewrites(
+        (rb"(<t:(?:Contact|Task|CalendarItem)>)", rb'\1<t:NewInTheNextBuild a="b"><t:Inner>x</t:Inner></t:NewInTheNextBuild>'),
+        (rb"(<m:\w+ResponseMessage )", rb'\1NewAttribute="1" '),
+        (rb'xmlns:t="', rb'xmlns:unused="urn:unused" xmlns:t="'),
+        (rb"(</?)t:", rb"\1types:"), (rb"xmlns:t=", rb"xmlns:types="))
+    behind(manner)
+    goes_both_ways(world)
+    assert manner.count > 100
