@@ -61,7 +61,6 @@ import Testing
 
   static let oauthCases = [
     Case("name: HQ", "name: HQ\n    auth: oauth2", "exchange[0].oauth", "is missing", "token_url, client_id and client_secret or certificate"),
-    oauth("here", "", "must be a section", ""),
     oauth("{client_id: a, client_secret: {env: A}}", ".token_url", "is missing", "https://"),
     oauth("{token_url: 'http://login.test/t', client_id: a, client_secret: {env: A}}", ".token_url", "in clear", "loopback"),
     oauth("{token_url: 'https://u:p@login.test/', client_id: a, client_secret: {env: A}}", ".token_url", "holds an '@'", "https://"),

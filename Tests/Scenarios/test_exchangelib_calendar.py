@@ -66,9 +66,6 @@ def test_every_field_comes_back_as_it_was_sent(calendar):
         again.save(update_fields=["location", "categories", "reminder_is_set"])
         found = read(calendar, item)
         assert (found.location, found.categories, found.reminder_is_set, found.subject) == (None, None, False, "Kickoff ü")
-    with step("an end before the start is refused"):
-        with pytest.raises(EWSError):
-            CalendarItem(account=calendar.account, folder=calendar, subject="Backwards", start=berlin(2027, 3, 2, 14), end=berlin(2027, 3, 2, 13)).save()
     with step("delete"):
         gone = found.id
         found.delete()
