@@ -58,7 +58,8 @@ extension ExchangeServer {
       name: "Attachments",
       children: files.map { file in
         let parts = [("Name", file.name), ("ContentType", file.type), ("ContentId", file.contentID), ("IsInline", "\(file.isInline)")]
-        var element = XMLElement(name: file.elementName, children: parts.compactMap { part in part.1.map { XMLElement(name: part.0, text: $0) } })
+        var element = XMLElement(
+          name: file.elementName, children: parts.compactMap { part in part.1.map { XMLElement(name: part.0, text: $0) } })
         element.children.append(file.item ?? XMLElement(name: "Content", text: Data(file.bytes).base64EncodedString()))
         return element
       })

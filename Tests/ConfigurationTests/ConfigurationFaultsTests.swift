@@ -60,7 +60,8 @@ import Testing
   }
 
   static let oauthCases = [
-    Case("name: HQ", "name: HQ\n    auth: oauth2", "exchange[0].oauth", "is missing", "token_url, client_id and client_secret or certificate"),
+    Case(
+      "name: HQ", "name: HQ\n    auth: oauth2", "exchange[0].oauth", "is missing", "token_url, client_id and client_secret or certificate"),
     oauth("{client_id: a, client_secret: {env: A}}", ".token_url", "is missing", "https://"),
     oauth("{token_url: 'http://login.test/t', client_id: a, client_secret: {env: A}}", ".token_url", "in clear", "loopback"),
     oauth("{token_url: 'https://u:p@login.test/', client_id: a, client_secret: {env: A}}", ".token_url", "holds an '@'", "https://"),
@@ -68,9 +69,12 @@ import Testing
     oauth("{token_url: 'https://login.test/t', client_id: a}", ".client_secret", "or certificate is needed", "{file: PATH}"),
     oauth("{token_url: 'https://login.test/t', client_id: a, certificate: /c.pem}", ".private_key", "is missing", "{file: PATH}"),
     oauth(
-      "{token_url: 'https://login.test/t', client_id: a, certificate: c, private_key: {file: /k}, client_secret: {env: A}}", ".client_secret",
+      "{token_url: 'https://login.test/t', client_id: a, certificate: c, private_key: {file: /k}, client_secret: {env: A}}",
+      ".client_secret",
       "or certificate: one of the two, not both", "{file: PATH}"),
-    oauth("{token_url: 'https://login.test/t', client_id: a, private_key: {file: /k}, client_secret: {env: A}}", ".certificate", "is missing", "PEM"),
+    oauth(
+      "{token_url: 'https://login.test/t', client_id: a, private_key: {file: /k}, client_secret: {env: A}}", ".certificate", "is missing",
+      "PEM"),
     oauth("{token_url: 'https://login.test/t', client_id: a, client_secret: {}}", ".client_secret", "says nothing", "{command: ["),
     oauth("{token_url: 'https://login.test/t', client_id: a, client_secret: {env: A}, tenant: x}", ".tenant", "unknown key", "scope"),
     oauth("{token_url: 'https://login.test/t', client_id: a, client_secret: {env: A}, scope: [a]}", ".scope", "must be a text", ""),

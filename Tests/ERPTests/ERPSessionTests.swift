@@ -142,7 +142,8 @@ import Testing
     let oauth = OAuthClient(
       tokenURL: "https://erp.example.test/token", clientID: "a", proof: .secret("planted-secret"), scope: "api", grant: .clientCredentials)
     let tokens = TokenSource(client: oauth, transport: transport, surroundings: clock.surroundings)
-    let client = AcumaticaClient(settings: Self.settings, password: "", transport: transport, surroundings: clock.surroundings, tokens: tokens)
+    let client = AcumaticaClient(
+      settings: Self.settings, password: "", transport: transport, surroundings: clock.surroundings, tokens: tokens)
     for _ in 0..<2 {
       let error = await #expect(throws: SyncError.self) { try await client.employees() }
       #expect(error?.code == .throttled && error?.message.contains("no free API session") == true)

@@ -1,5 +1,6 @@
 """Servers that differ from the sandbox: a server in front of it that changes what passes, or how it goes over the wire."""
 
+import collections
 import dataclasses
 import gzip
 import http.client
@@ -7,6 +8,7 @@ import http.server
 import json
 import re
 import threading
+import time
 import urllib.parse
 
 HOP_BY_HOP = {"connection", "content-length", "transfer-encoding", "keep-alive"}
@@ -252,6 +254,26 @@ class AnswersTwice(Manner):
             stray = self.STRAY.format(request.operation).encode()
             super().send(write, request, Answer(200, [("Content-Type", "text/xml; charset=utf-8")], stray))
         return True
+
+
+class Slow(Manner):
+    """Takes its time for each request, and counts how many there were at once."""
+
+    def __init__(self, seconds=0.03):
+        self.seconds, self.lock = seconds, threading.Lock()
+        self.now, self.most = collections.Counter(), collections.Counter()
+
+    def refuse(self, request):
+        side = "exchange" if request.is_exchange else "erp"
+        with self.lock:
+            self.now[side] += 1
+            self.most[side] = max(self.most[side], self.now[side])
+        time.sleep(self.seconds)
+
+    def send(self, write, request, answer):
+        with self.lock:
+            self.now["exchange" if request.is_exchange else "erp"] -= 1
+        return super().send(write, request, answer)
 
 
 # MARK: What is said

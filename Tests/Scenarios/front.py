@@ -37,6 +37,7 @@ class NTLMFront:
         users.write_text(f"{domain}:{user}:{password}\n")
         os.environ["NTLM_USER_FILE"] = str(users)
         self.handshakes, self.requests, self.refused = 0, 0, 0
+        self.challenge, self.answer = None, None  # the last CHALLENGE_MESSAGE and AUTHENTICATE_MESSAGE
         front = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -69,8 +70,10 @@ class NTLMFront:
                         self.context = None
                         return self.reply(401, WWW_Authenticate="NTLM")
                     if not self.context.complete:
+                        front.challenge = answer
                         return self.reply(401, WWW_Authenticate="NTLM " + base64.b64encode(answer).decode())
                     self.is_signed_in = True
+                    front.answer = base64.b64decode(token)
                     front.handshakes += 1
                 if not self.is_signed_in:
                     return self.reply(401, WWW_Authenticate="NTLM")

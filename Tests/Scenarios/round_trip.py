@@ -15,8 +15,13 @@ def put_between(world, manner):
     """Puts a server before the sandbox that behaves in a manner; concordfs knows that one only."""
     world.policies({name: SECTIONS for name in world.people()})
     server = differing.Server(world.sandbox.base, manner)
-    world.edit((f"url: {world.sandbox.base}", f"url: {server.base}"), (f"server: {world.sandbox.base}", f"server: {server.base}"))
+    redirect(world, server)
     return server
+
+
+def redirect(world, server):
+    """Lets concordfs know a server instead of the sandbox."""
+    world.edit((f"url: {world.sandbox.base}", f"url: {server.base}"), (f"server: {world.sandbox.base}", f"server: {server.base}"))
 
 
 def goes_both_ways(world, both=("contacts", "tasks", "events")):

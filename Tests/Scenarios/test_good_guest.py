@@ -1,8 +1,10 @@
 """The engine does as busy servers tell it: no request before a pause has ended, smaller batches after time-outs, and all is done in the end."""
 
-import pytest
-
+import differing
 import mailbox
+import processes
+import pytest
+import round_trip
 
 ERP_CONTACTS = 60
 
@@ -52,18 +54,40 @@ def test_a_pause_that_is_too_long_to_wait_for_ends_the_run_with_a_word(world):
     assert early == []
 
 
+@pytest.mark.parametrize("world", [("--employees", "1", "--contacts", "300", "--tasks", "0", "--events", "0", "--emails", "0")], indirect=True, ids=["many"])
 def test_batches_halve_on_time_outs_and_grow_again(world):
+    world.edit(("    logging: informational", "    logging: informational\n    select_batch: 40"))
     world.run("sync", check=0)
     world.control.clear()
-    # Every batch of more than 20 takes too long, for a while.
-    world.control.fault("exchange", kind="timeout", operation="GetItem", limit=20, count=4)
-    world.store.unlink()
+    # Twice a batch of more than 20 takes too long.
+    world.control.fault("exchange", kind="timeout", operation="GetItem", limit=20, count=2)
+    for suffix in ("", "-wal", "-shm"):
+        world.store.with_name(world.store.name + suffix).unlink(missing_ok=True)
     world.run("sync", check=0)
     sizes = [(entry["items"], entry["codes"][:1] == ["ErrorTimeoutExpired"]) for entry in world.control.exchange_log() if entry["operation"] == "GetItem"]
-    late = [size for size, is_late in sizes if is_late]
-    assert late and late[0] > 20
-    first = next(index for index, (_, is_late) in enumerate(sizes) if is_late)
-    assert sizes[first + 1][0] <= (late[0] + 1) // 2, sizes
+    late = [index for index, (_, is_late) in enumerate(sizes) if is_late]
+    assert len(late) == 2 and sizes[late[0]][0] == 40, sizes
+    for index in late:
+        assert sizes[index + 1][0] <= (sizes[index][0] + 1) // 2, sizes
+    after = [size for size, _ in sizes[late[-1] + 1:]]
+    assert max(after) == 40 and after[0] <= 20, sizes
+    assert sum(size for size, is_late in sizes if not is_late) == 300
+    contacts = world.erp.contacts()
+    assert sorted(item.erp_record_id for item in mailbox.contacts(world.first())) == sorted(contact["id"] for contact in contacts)
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_no_more_requests_at_once_than_an_account_may_make(world, limit):
+    world.edit(("    auth: basic\n", f"    auth: basic\n    concurrency: {limit}\n"))
+    manner = differing.Slow()
+    server = differing.Server(world.sandbox.base, manner)
+    try:
+        round_trip.redirect(world, server)
+        world.run("sync", check=0)
+    finally:
+        server.close()
+    # All mailboxes share the account's budget; the ERP has one session, which does one thing after the other.
+    assert 1 <= manner.most["exchange"] <= limit and manner.most["erp"] == 1
     complete(world)
 
 
@@ -73,3 +97,21 @@ def test_signing_out_leaves_no_session(world):
         world.run("sync", check=0)
     methods = [entry["path"].rsplit("/", 1)[1] for entry in world.control.erp_log() if "/auth/" in entry["path"]]
     assert methods.count("login") >= 4 and methods.count("logout") == methods.count("login")
+
+
+def test_sessions_that_kills_left_open_are_signed_out_at_the_next_start(world):
+    def ours(action):
+        return [entry for entry in world.control.erp_log() if entry["path"].endswith(f"/auth/{action}") and entry["status"] == 204]
+
+    # Two seats, of which the test's own client has one: a second session left open would be one too many.
+    for number in range(3):
+        world.control.fault("exchange", kind="delay", operation="GetFolder", milliseconds=300, count=1000)
+        world.start()
+        assert world.daemon.control("sync", "all\n") == 0
+        processes.until(lambda: len(ours("login")) == number + 2, "signing in", process=world.daemon.process)
+        processes.until(lambda: world.store.with_name(world.store.name + ".session").exists(), "keeping the session", process=world.daemon.process)
+        world.daemon.kill()
+        processes.unmount(world.mount)
+    world.run("sync", check=0)
+    assert len(ours("logout")) == 4 and len(ours("login")) == 5
+    complete(world)

@@ -1,11 +1,15 @@
-"""concordfs signs in as servers of others ask it to: NTLM by pyspnego's server, Kerberos by MIT's KDC and Apache; by impersonation too."""
+"""concordfs signs in as servers of others ask it to: NTLM by pyspnego's server and by the
+protocol's published values, Kerberos by MIT's KDC and Apache; by impersonation too."""
 
+import hmac
+import struct
 import subprocess
 
 import pytest
 import requests
 from cryptography import x509
 
+import erp
 import front
 import mailbox
 
@@ -46,6 +50,31 @@ def test_a_wrong_ntlm_password_is_told_and_not_tried_for_ever(world):
         assert "wrong" not in result.stderr + result.stdout
         # Once, however many mailboxes there are: an account is locked after a handful of tries.
         assert server.requests == 0 and server.refused == 1
+    finally:
+        server.close()
+
+
+# MS-NLMP, section 4.2.4: the key and the proof for the user User of Domain with the password Password.
+KEY = bytes.fromhex("0c868a403bfd7a93a3001ef22ef02e3f")
+PROOF = bytes.fromhex("68cd0ab851e51c96aabc927bebef6a1c")
+
+
+def ntlm_proof(challenge, client):
+    """NTProofStr of MS-NLMP, section 3.3.2, under the published key."""
+    return hmac.digest(KEY, challenge + client, "md5")
+
+
+def test_ntlm_answers_are_those_of_the_published_protocol(world):
+    names = b"".join(struct.pack("<HH", kind, 12) + name.encode("utf-16-le") for kind, name in ((2, "Domain"), (1, "Server"))) + bytes(4)
+    published = b"\x01\x01" + bytes(14) + b"\xaa" * 8 + bytes(4) + names + bytes(4)
+    assert ntlm_proof(bytes.fromhex("0123456789abcdef"), published) == PROOF
+    server = front.NTLMFront(world.directory, world.sandbox.base, user="User", domain="Domain", password="Password")
+    try:
+        signs_in(world, server.base, "ntlm", "Domain\\User", "Password")
+        world.run("test", check=0)
+        length, _, start = struct.unpack_from("<HHI", server.answer, 20)
+        answer = server.answer[start:start + length]
+        assert answer[:16] == ntlm_proof(server.challenge[24:32], answer[16:])
     finally:
         server.close()
 
@@ -123,6 +152,19 @@ def test_the_erp_takes_a_password_for_tokens_and_rotates_refresh_tokens(world):
     assert second != first, "refresh tokens rotate"
     output = (world.directory / "sandbox.log").read_text() + world.run("log", "-n", "1000").stdout
     assert first not in output and second not in output and second.encode() not in world.store.read_bytes()
+
+
+def test_with_oauth_a_session_takes_one_seat_and_gives_it_back(world):
+    erp_oauth(world, "username: concord, password: sandbox-erp")
+    # One of two seats is the test's own client's. Each run signs out, and tokens of one grant share a session.
+    for _ in range(3):
+        world.run("sync", check=0)
+    other = erp.ERP(world.sandbox.base)
+    result = world.run("sync")
+    assert result.returncode == 75 and "no free API session" in result.stderr and "sandbox-application" not in result.stderr, result.stderr
+    other.close()
+    world.run("sync", check=0)
+    assert is_synchronized(world)
 
 
 def test_the_erp_takes_a_refresh_token_of_a_sign_in_in_a_browser_and_tokens_end_meanwhile(world):
