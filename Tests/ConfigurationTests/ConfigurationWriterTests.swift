@@ -37,7 +37,9 @@ import Testing
   @Test func `every form of signing in to the ERP is written`() throws {
     let secret = Secret.environment(name: "A")
     var settings = try ConfigurationReader.parse(Examples.full, file: "c.yaml").settings
-    for (username, password, token) in [(nil, nil, nil), ("u", secret, nil), (nil, nil, secret), ("u", nil, secret), (nil, secret, nil)] {
+    for (username, password, token) in [
+      ("u", secret, nil), (nil, nil, secret), ("u", nil, secret), (nil, secret, secret), ("u", secret, secret),
+    ] {
       settings.erp.authentication = .oauth2(
         clientID: "1@C", clientSecret: secret, username: username, password: password, refreshToken: token)
       try expectRoundTrip(settings)
