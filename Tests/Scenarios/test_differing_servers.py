@@ -4,7 +4,7 @@ import differing
 import kinds
 import pytest
 import round_trip
-from round_trip import goes_both_ways, is_quiet
+from round_trip import goes_both_ways, is_quiet, until_well
 
 pytestmark = pytest.mark.parametrize("world", [round_trip.SMALL], indirect=True, ids=["small"])
 
@@ -14,7 +14,8 @@ pytestmark = pytest.mark.parametrize("world", [round_trip.SMALL], indirect=True,
 ], ids=lambda manner: type(manner).__name__)
 def test_another_way_over_the_wire_changes_nothing(world, behind, manner):
     server = behind(manner)
-    goes_both_ways(world)
+    # Where a connection ends just when a write was sent, the write is in doubt: it is not sent again, but looked up by the next run.
+    goes_both_ways(world, tries=5 if isinstance(manner, differing.ClosesQuietly) else 1)
     assert server.requests
     if isinstance(manner, differing.ClosesQuietly):
         assert server.connections == len(server.requests) and {request.turn for request in server.requests} == {0}
@@ -80,14 +81,6 @@ def test_after_a_fault_the_connection_is_not_used_again(world, behind):
     assert [(connection, turn) for connection, turn in manner.faulty if last[connection] != turn] == []
 
 
-def until_well(world):
-    for _ in range(20):
-        result = world.run("sync")
-        if result.returncode == 0:
-            return
-    raise AssertionError(f"still {result.returncode}: {result.stdout}{result.stderr}")
-
-
 @pytest.mark.parametrize("way", differing.Spoils.WAYS)
 def test_spoilt_answers_lose_and_double_nothing(world, behind, way):
     manner = differing.Spoils(way)
@@ -97,10 +90,10 @@ def test_spoilt_answers_lose_and_double_nothing(world, behind, way):
     titles = [f"of the ERP {number}" for number in range(3)]
     for title in titles:
         erp.create(title)
-    until_well(world)
+    until_well(world, 20)
     box.create("of the mailbox")
     box.change(titles[0], "second")
-    until_well(world)
+    until_well(world, 20)
     assert erp.titles("of the") == box.titles("of the") == [*titles, "of the mailbox"]
     assert erp.texts(titles[0]) == ["second"]
     assert {"GetFolder", "SyncFolderItems", "GetItem", "CreateItem", "GET", "PUT", "POST"} <= set(manner.met)
