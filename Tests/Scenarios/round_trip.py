@@ -3,7 +3,7 @@
 import differing
 import kinds
 
-SMALL = ("--employees", "2", "--contacts", "5", "--tasks", "2", "--events", "2", "--emails", "4")
+SMALL = ("--employees", "1", "--contacts", "5", "--tasks", "2", "--events", "2", "--emails", "4")
 SECTIONS = """contacts: {folder: C, filter: owner}
     tasks: {folder: T}
     events: {folder: E}

@@ -18,7 +18,7 @@ def test_another_way_over_the_wire_changes_nothing(world, behind, manner):
     goes_both_ways(world, tries=5 if isinstance(manner, differing.ClosesQuietly) else 1)
     assert server.requests
     if isinstance(manner, differing.ClosesQuietly):
-        assert server.connections == len(server.requests) and {request.turn for request in server.requests} == {0}
+        assert server.connections >= len(server.requests) and {request.turn for request in server.requests} == {0}
 
 
 @pytest.mark.parametrize(("build", "versions"), [
