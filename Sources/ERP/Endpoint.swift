@@ -39,9 +39,10 @@ struct Endpoint: Sendable, Hashable {
   // MARK: What the site tells
 
   private struct Listing: Decodable {
+    /// An entry that lacks something is none of those that are looked for.
     struct Entry: Decodable {
-      var name: String
-      var version: String
+      var name: String?
+      var version: String?
     }
     var endpoints: [Entry]
 
@@ -63,7 +64,7 @@ struct Endpoint: Sendable, Hashable {
     guard let listing = try? JSONDecoder().decode(Listing.self, from: Data(body.withoutByteOrderMark)) else {
       throw SyncError(.malformedAnswer, "\(site)/entity does not list its endpoints: name one as 'erp.endpoint'")
     }
-    let paths = listing.endpoints.map { "\($0.name)/\($0.version)" }
+    let paths = listing.endpoints.compactMap { entry in entry.name.flatMap { name in entry.version.map { "\(name)/\($0)" } } }
     let usable = paths.compactMap { path in systemVersion(path).map { (version: $0, path: path) } }.filter { known.contains($0.version) }
     guard let newest = usable.max(by: { $0.version.lexicographicallyPrecedes($1.version) }), let found = Endpoint(configured: newest.path)
     else {

@@ -367,3 +367,14 @@ def without_details(record):
     """Detail rows that were written are not shown."""
     if "Attendees" in record:
         record["Attendees"] = []
+
+
+class Lists(Manner):
+    """Changes what the ERP lists of its endpoints, by a function of the parsed answer."""
+
+    def __init__(self, reshape):
+        self.reshape = reshape
+
+    def change(self, request, answer):
+        if request.path.rstrip("/") == "/entity" and answer.status == 200:
+            answer.body = json.dumps(self.reshape(json.loads(answer.body))).encode()

@@ -99,3 +99,28 @@ def test_exchange_may_say_more_than_we_know(world, behind):
     behind(manner)
     goes_both_ways(world)
     assert manner.count > 100
+
+
+LISTINGS = {
+    "bare, as older sites list": lambda found: found["endpoints"],
+    "without versions of the site": lambda found: {"endpoints": found["endpoints"]},
+    "names and versions alone": lambda found: {"endpoints": [{"name": entry["name"], "version": entry["version"]} for entry in found["endpoints"]]},
+    "entries that lack their name or version": lambda found: {**found, "endpoints": [{"name": "Default"}, {"version": "99.200.001"}, {}, *found["endpoints"]]},
+    "unknown members, nulls, newer versions": lambda found: {
+        **found, "more": None, "endpoints": [{"name": "Default", "version": "99.200.001", "href": None}, {"name": None, "version": None}, *found["endpoints"]]},
+}
+
+
+@pytest.mark.parametrize("listing", LISTINGS)
+def test_the_endpoint_is_found_in_listings_that_differ(world, behind, listing):
+    server = behind(differing.Lists(LISTINGS[listing]))
+    world.edit(("  endpoint: Default/24.200.001\n", ""))
+    world.run("sync", check=0)
+    assert any(request.path.startswith("/entity/Default/25.200.001/") for request in server.requests)
+
+
+def test_a_site_without_an_endpoint_that_is_known_is_told_so(world, behind):
+    behind(differing.Lists(lambda found: {**found, "endpoints": [{"name": "Default", "version": "18.200.001"}, {"name": "eCommerce"}]}))
+    world.edit(("  endpoint: Default/24.200.001\n", ""))
+    result = world.run("sync")
+    assert result.returncode != 0 and "Default/18.200.001" in result.stdout + result.stderr and "erp.endpoint" in result.stdout + result.stderr
