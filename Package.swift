@@ -39,12 +39,15 @@ let package = Package(
   targets: [
     system("CCrypto", "libcrypto", apt: "libssl-dev"), system("CCurl", "libcurl", apt: "libcurl4-openssl-dev"),
     system("CFuse", "fuse3", apt: "libfuse3-dev"),
+    system("CMicroHTTPD", "libmicrohttpd", apt: "libmicrohttpd-dev"),
     system("CXML2", "libxml-2.0", apt: "libxml2-dev"),
     system("CICU", "icu-i18n", apt: "libicu-dev"),
     system("CGMIME", "gobject-2.0", apt: "libgmime-3.0-dev"),
     .target(name: "CurlShim", dependencies: ["CCurl"]),
     .target(name: "FuseShim", dependencies: ["CFuse"]),
+    .target(name: "ResolverShim", linkerSettings: [.linkedLibrary("resolv")]),
     .target(name: "SignShim", dependencies: ["CCrypto"]),
+    .target(name: "WebhookShim", dependencies: ["CMicroHTTPD"]),
     .target(name: "XMLShim", dependencies: ["CXML2"]),
     .target(name: "ZoneShim", dependencies: ["CICU"]),
     .target(
@@ -55,8 +58,8 @@ let package = Package(
     module("Reconcile", ["Model"]),
     module("Render", ["Model"]),
     // One outside thing each.
-    module("Transport", ["CurlShim", "Model"]), module("OAuth", ["SignShim", "Transport", "Model"]),
-    module("XMLStream", ["XMLShim"]),
+    module("Transport", ["CurlShim", "Model", "ResolverShim"]), module("OAuth", ["SignShim", "Transport", "Model"]),
+    module("Webhook", ["WebhookShim", "Model"]), module("XMLStream", ["XMLShim"]),
     module("TimeZones", ["ZoneShim"]),
     module("MIME", ["MIMEShim"]),
     module("Configuration", ["Model", yaml]),
@@ -69,7 +72,11 @@ let package = Package(
     module("Control", ["Model"]),
     module("Mount", ["Model", "Store", "Control", "FuseShim"]),
     module(
-      "Daemon", ["Configuration", "Exchange", "ERP", "TimeZones", "SyncEngine", "Mount", "Control", "Store", "Model", "OAuth", "Transport"]),
+      "Daemon",
+      [
+        "Configuration", "Exchange", "ERP", "TimeZones", "SyncEngine", "Mount", "Control", "Store", "Model", "OAuth", "Transport",
+        "Webhook",
+      ]),
     // The sandbox: two servers to try policies against. Nothing above imports it.
     module("SandboxSeed"),
     module("SandboxStore", [grdb, trees]),
@@ -90,7 +97,7 @@ let package = Package(
     tests("Configuration", ["Model"]), tests("Control", ["Model"]), tests("Store", ["Model", "Render", grdb]),
     tests("TimeZones"), tests("Simulation", ["Model"]), tests("Mount", ["Control", "Store", "Model"]),
     tests("Daemon", ["Model", "Store", "SyncEngine"]),
-    tests("Transport", ["Model"]),
+    tests("Transport", ["Model"]), tests("Webhook", ["Model"]),
     tests("XMLStream"), tests("MIME"),
     tests("Model"), tests("Reconcile", ["Model"]), tests("Render", ["Model"], exclude: ["Snapshots"]),
     .target(name: "FakeTransport", dependencies: ["Model", "Transport"], path: "Tests/FakeTransport", swiftSettings: strict),

@@ -74,6 +74,7 @@ public enum ConfigurationReader {
     case .password(_, let password): secrets.append(password)
     case .oauth2(_, let secret, _, let password, let token): secrets += [secret, password, token].compactMap { $0 }
     }
+    secrets += [settings.erp.push?.secret, settings.erp.push?.tls?.privateKey].compactMap { $0 }
     return secrets.contains { if case .literal = $0 { true } else { false } }
   }
 }

@@ -23,6 +23,11 @@ public enum ConfigurationWriter {
       lines.append("  auth: {\(parts.joined(separator: ", "))}")
     }
     if let limit = settings.erp.requestsPerMinute { lines.append("  requests_per_minute: \(limit)") }
+    if let push = settings.erp.push {
+      var parts = ["listen: \"\(push.address):\(push.port)\"", "header: \(quoted(push.header))", "secret: \(hidden)"]
+      if let tls = push.tls { parts += ["certificate: \(quoted(tls.certificate))", "private_key: \(hidden)"] }
+      lines.append("  push: {\(parts.joined(separator: ", "))}")
+    }
     lines += ["", "exchange:"] + settings.accounts.flatMap(account)
     lines += ["", "policies:"] + settings.policies.flatMap { indented(policyLines($0)) }
     lines += ["", "employees:"] + settings.employees.map(employee)
@@ -53,10 +58,14 @@ public enum ConfigurationWriter {
     if let server = account.server { lines.append("    server: \(quoted(server))") }
     lines += ["    access: \(account.access.rawValue)", "    active: \(account.isActive)", "    logging: \(account.logging.rawValue)"]
     if let policy = account.defaultPolicy { lines.append("    default_policy: \(quoted(policy))") }
+    if !account.autodiscoverHosts.isEmpty {
+      lines.append("    autodiscover_hosts: [\(account.autodiscoverHosts.map(quoted).joined(separator: ", "))]")
+    }
     return lines + [
       "    select_batch: \(account.selectBatch)", "    update_batch: \(account.updateBatch)",
       "    attachment_limit: \(account.attachmentLimit) B",
       "    concurrency: \(account.concurrency)", "    test_only: \(account.isTestOnly)",
+      "    notifications: \(account.notifications.rawValue)",
     ]
   }
 
@@ -152,9 +161,10 @@ public enum ConfigurationWriter {
       - name: HQ
         email: concord-sync@example.test        # the delegate mailbox, with full access to the employees' mailboxes
         password: {file: /run/secrets/hq}       # {file: …}, {env: …}, {command: […]}
-        auth: basic                             # basic | ntlm | negotiate
-        server: https://mail.example.test/EWS/Exchange.asmx
+        auth: basic                             # basic | ntlm | negotiate | oauth2
+        server: https://mail.example.test/EWS/Exchange.asmx    # 'concordfs account find' looks for it by Autodiscover
         default_policy: Sales
+        notifications: streaming                # none | streaming: the server tells of changes, beside the schedules
         test_only: true                         # read and plan, write nowhere: take it out when the plan is right
 
     policies:

@@ -31,7 +31,7 @@ struct SettingsReader {
       return nil
     }
     let section = Section(
-      top["erp"], path: "erp", known: ["kind", "url", "endpoint", "tenant", "branch", "auth", "requests_per_minute"], collector)
+      top["erp"], path: "erp", known: ["kind", "url", "endpoint", "tenant", "branch", "auth", "requests_per_minute", "push"], collector)
     let kind = section.text("kind", required: true, allowed: "acumatica")
     if let kind, kind != "acumatica" { section.fault("kind", "'\(kind)' is not known", allowed: "acumatica") }
     let url = address("url", section, required: true).map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
@@ -46,6 +46,7 @@ struct SettingsReader {
     if section["requests_per_minute"] != nil {
       settings.requestsPerMinute = section.number("requests_per_minute", default: 100, in: 10...100_000)
     }
+    settings.push = PushReader(collector: collector).read(section)
     return settings
   }
 
@@ -105,7 +106,7 @@ struct SettingsReader {
   private static let accountKeys = [
     "name", "email", "username", "password", "auth", "server", "access", "active", "logging", "default_policy", "select_batch",
     "update_batch",
-    "attachment_limit", "concurrency", "test_only", "oauth",
+    "attachment_limit", "concurrency", "test_only", "oauth", "notifications", "autodiscover_hosts",
   ]
 
   private func accounts(_ top: Section, _ policies: [Policy]) -> [ExchangeAccount] {
@@ -149,7 +150,18 @@ struct SettingsReader {
     account.attachmentLimit = Units.bytes("attachment_limit", section) ?? account.attachmentLimit
     account.concurrency = section.number("concurrency", default: 4, in: 1...27)
     account.isTestOnly = section.flag("test_only", default: false)
+    account.notifications = section.choice("notifications", default: .none)
+    account.autodiscoverHosts = hosts(section)
     return name == nil || email == nil ? nil : account
+  }
+
+  private func hosts(_ section: Section) -> [String] {
+    section.list("autodiscover_hosts").compactMap { node in
+      if let host = node.scalar?.string.lowercased(), host.wholeMatch(of: #/[a-z0-9]([a-z0-9.-]*[a-z0-9])?/#) != nil { return host }
+      section.fault(
+        "autodiscover_hosts", "holds something that is no host name", allowed: "names as mail.example.test, without port or path")
+      return nil
+    }
   }
 
   private func oauth(_ parent: Section, isNeeded: Bool) -> OAuthSettings? {

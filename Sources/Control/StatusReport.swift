@@ -84,6 +84,8 @@ public struct StatusReport: Sendable, Codable, Hashable {
   public var employees: [Person]
   /// Events that have no appointment because their owner does not synchronize, one line each; nil: none.
   public var unserved: [String]?
+  /// Who tells of changes between the schedules, one line each; nil: nobody is listened to, or no daemon runs.
+  public var notifications: [String]?
 
   /// Creates the value from its parts.
   public init(
@@ -127,6 +129,7 @@ public struct StatusReport: Sendable, Codable, Hashable {
       for kind in person.kinds { if let message = kind.message { lines.append("\(person.employee): \(kind.kind.rawValue): \(message)") } }
     }
     lines += unserved ?? []
+    lines += notifications ?? []
     return lines.map(ControlGrammar.printable).joined(separator: "\n") + "\n"
   }
 

@@ -12,6 +12,8 @@ import Transport
 struct Connections: Sendable {
   let erp: any ERPPort
   let exchange: [String: any ExchangePort]
+  /// Clients of the accounts whose notifications are listened to.
+  let listened: [String: EWSClient]
 
   /// Prepares the connections; nothing is sent yet.
   /// - Parameter isReadOnly: refuse every write in the adapters, for plans and tests. Their session of the ERP is their own; that of the
@@ -24,19 +26,24 @@ struct Connections: Sendable {
       memory: isReadOnly ? .none : .file(settings.store + ".session"),
       tokens: try Self.tokens(settings.erp, erpTransport, .file(settings.store + ".token")), isReadOnly: isReadOnly)
     var exchange: [String: any ExchangePort] = [:]
+    var listened: [String: EWSClient] = [:]
     for var account in settings.accounts where account.isActive {
       guard let endpoint = account.server else {
-        throw SyncError(
-          .configuration, "exchange account '\(account.name)' has no 'server': finding it by Autodiscover is not supported by this version")
+        throw SyncError(.configuration, "exchange account '\(account.name)' has no 'server'")
       }
       let authentication = try Self.authentication(account)
       if isReadOnly { account.isTestOnly = true }
       let transport = CurlTransport(maximumConnections: account.concurrency, userAgent: agent)
-      exchange[account.name] = EWSClient(
+      let isListened = account.notifications == .streaming && !isReadOnly
+      let streams = isListened ? CurlTransport(maximumConnections: Listening.connectionLimit, userAgent: agent) : nil
+      let client = EWSClient(
         account: account, authentication: authentication, endpoint: endpoint, transport: transport, surroundings: .system,
-        tokens: try Self.tokens(account, transport))
+        tokens: try Self.tokens(account, transport), streams: streams)
+      exchange[account.name] = client
+      if isListened { listened[account.name] = client }
     }
     self.exchange = exchange
+    self.listened = listened
   }
 
   /// The parts of an engine over these connections.
@@ -94,6 +101,12 @@ struct Connections: Sendable {
     let client = OAuthClient(
       tokenURL: oauth.tokenURL, clientID: oauth.clientID, proof: proof, scope: oauth.scope, grant: .clientCredentials)
     return TokenSource(client: client, transport: transport, surroundings: .system)
+  }
+
+  /// How an account signs in to any server of it, its secrets resolved and its token got.
+  static func signIn(_ account: ExchangeAccount, _ transport: CurlTransport) async throws(SyncError) -> HTTPAuthentication {
+    guard let tokens = try tokens(account, transport) else { return try authentication(account) }
+    return .bearer(token: try await tokens.token())
   }
 
   private static func authentication(_ account: ExchangeAccount) throws(SyncError) -> HTTPAuthentication {

@@ -4,6 +4,16 @@ import SyncEngine
 
 /// Decides which cycles run when: one round at a time, requests join a round that covers them, paused employees wait.
 actor Coordinator {
+  /// Why a round is asked for.
+  enum Origin: Sendable {
+    /// A schedule or a person: whatever is under way serves as well.
+    case request
+    /// A mailbox told of a change: a round that runs may have passed it already.
+    case mailbox
+    /// The ERP told of a change: it is read, and carried to the mailboxes without asking them what changed there.
+    case erp
+  }
+
   /// What a request asks for.
   struct Demand: Sendable {
     /// Addresses; nil: all whose synchronization is on.
@@ -14,6 +24,7 @@ actor Coordinator {
     var isUrged = false
     /// What is done before the cycles.
     var errand: Errand?
+    var origin = Origin.request
   }
 
   /// What a person wants back.
@@ -28,17 +39,21 @@ actor Coordinator {
     var employees: Set<String>
     var kinds: Set<RecordKind>?
     var isFull: Bool
+    var origin: Origin
     var task: Task<Result<[CycleReport], SyncError>, Never>
 
     /// Whether waiting for this round serves the demand for an employee.
     func covers(_ demand: Demand, _ employee: String) -> Bool {
-      guard employees.contains(employee), isFull || !demand.isFull, demand.errand == nil else { return false }
+      guard demand.origin == .request, origin != .erp, employees.contains(employee), isFull || !demand.isFull, demand.errand == nil else {
+        return false
+      }
       guard let kinds else { return true }
       return demand.kinds.map { $0.isSubset(of: kinds) } ?? false
     }
   }
 
-  private var settings: Settings
+  /// The configuration of the next round.
+  private(set) var settings: Settings
   private let makeEngine: @Sendable (Settings) -> SyncEngine
   private var round: Round?
   private(set) var paused: Set<String> = []
@@ -51,6 +66,11 @@ actor Coordinator {
 
   /// Takes effect with the next round.
   func reload(_ settings: Settings) { self.settings = settings }
+
+  /// Where the record types lie in the mailboxes, as far as the cache knows.
+  func knownFolders() throws(SyncError) -> [(employee: Employee, kind: RecordKind, folder: FolderID)] {
+    try makeEngine(settings).knownFolders()
+  }
 
   /// Addresses of the employees that are being synchronized now.
   var running: Set<String> { round?.employees ?? [] }
@@ -101,15 +121,18 @@ actor Coordinator {
         case .undo(let run, let plan): _ = try await engine.undo(run: run, approved: plan)
         case nil: break
         }
-        result = .success(
-          try await engine.synchronize(employees: employees, kinds: demand.kinds, full: demand.isFull, isUrged: demand.isUrged))
+        let reports =
+          demand.origin == .erp
+          ? try await engine.carry(employees: employees, kinds: demand.kinds)
+          : try await engine.synchronize(employees: employees, kinds: demand.kinds, full: demand.isFull, isUrged: demand.isUrged)
+        result = .success(reports)
       } catch {
         result = .failure(error)
       }
       await engine.close()
       return result
     }
-    round = Round(employees: wanted, kinds: demand.kinds, isFull: demand.isFull, task: task)
+    round = Round(employees: wanted, kinds: demand.kinds, isFull: demand.isFull, origin: demand.origin, task: task)
     let result = await task.value
     end(task)
     return result.map { reports + $0 }

@@ -24,10 +24,11 @@ final class DaemonSource: ControlSource {
   private let configurationPath: String
   private let state: Mutex<State>
   private let onChange: @Sendable () -> Void
+  private let wakes: WakeService
 
   init(
     settings: Settings, configurationPath: String, store: Store, coordinator: Coordinator, log: LogBuffer, mountPoint: String,
-    onChange: @escaping @Sendable () -> Void
+    wakes: WakeService, onChange: @escaping @Sendable () -> Void
   ) {
     self.store = store
     self.coordinator = coordinator
@@ -35,6 +36,7 @@ final class DaemonSource: ControlSource {
     self.mountPoint = mountPoint
     self.configurationPath = configurationPath
     self.onChange = onChange
+    self.wakes = wakes
     state = Mutex(State(settings: settings, configurationChanged: Self.changeTime(configurationPath)))
   }
 
@@ -49,6 +51,9 @@ final class DaemonSource: ControlSource {
   /// Whether no round may start for anybody.
   var isPaused: Bool { state.withLock { $0.allPaused } }
 
+  /// Whether no round may start for an employee.
+  func isPaused(_ employee: String) -> Bool { state.withLock { $0.allPaused || $0.paused.contains(employee) } }
+
   func note(next: [String: Timestamp]) { state.withLock { $0.next = next } }
 
   // MARK: What the files show
@@ -59,8 +64,10 @@ final class DaemonSource: ControlSource {
     var now = state.withLock { $0 }
     if let employee { now.settings.employees.removeAll { $0.email != employee } }
     let reporting = Reporting(settings: now.settings, store: store)
-    let report = try? reporting.status(
+    var report = try? reporting.status(
       isRunning: true, mountPoint: mountPoint, running: now.running, paused: now.paused, allPaused: now.allPaused, next: now.next)
+    let listeners = employee == nil ? wakes.lines : []
+    if !listeners.isEmpty { report?.notifications = listeners }
     return report ?? StatusReport(version: Service.version, isRunning: true, mountPoint: mountPoint, isPaused: now.allPaused, employees: [])
   }
 
@@ -126,6 +133,7 @@ final class DaemonSource: ControlSource {
     let running = await coordinator.running
     state.withLock { $0.running = running }
     onChange()
+    wakes.refresh()
     switch result {
     case .failure(let error): return .failure(error)
     case .success(let reports):
@@ -214,21 +222,25 @@ final class DaemonSource: ControlSource {
       return .failure(
         SyncError(.configuration, "the configuration was not taken over: \(error.faults.map(\.description).joined(separator: "; "))"))
     }
-    guard reading.settings.store == settings.store else {
+    var fresh = reading.settings
+    guard fresh.store == settings.store else {
       return .failure(SyncError(.configuration, "the configuration was not taken over: another 'store' takes effect only with a new start"))
     }
     do throws(SyncError) {
-      _ = try Connections(reading.settings)
-      try MountedTree.prune(store, reading.settings)
+      fresh = try await Service.completed(fresh)
+      _ = try Connections(fresh)
+      try MountedTree.prune(store, fresh)
     } catch {
       return .failure(error)
     }
+    let completed = fresh
     state.withLock {
-      $0.settings = reading.settings
+      $0.settings = completed
       $0.configurationChanged = Self.changeTime(configurationPath)
     }
-    await coordinator.reload(reading.settings)
+    await coordinator.reload(completed)
     onChange()
+    wakes.refresh()
     return .success("configuration taken over")
   }
 }

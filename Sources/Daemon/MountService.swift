@@ -16,6 +16,7 @@ extension Service {
   public func mount(
     at directory: String, options: [String], echo: @escaping @Sendable (LogEntry) -> Void, ready: @escaping @Sendable () -> Void
   ) async throws(SyncError) {
+    let settings = try await Self.completed(settings)
     let lock = try StoreLock.acquire(path: settings.store)
     defer { lock.release() }
     let store = try Store(path: settings.store)
@@ -26,21 +27,24 @@ extension Service {
     let fileSystem = Mutex<FileSystem?>(nil)
     let changed: @Sendable () -> Void = { fileSystem.withLock { $0 }?.controlChanged() }
     let installation = Installation.system(settings)
-    let coordinator = Coordinator(settings: settings) { settings in
-      let open = connections.withLock { known in
+    let connect: @Sendable (Settings) -> Connections = { settings in
+      connections.withLock { known in
         // A changed configuration may name other servers or secrets. It was tried when it was read.
         if known.settings != settings, let fresh = try? Connections(settings) { known = (settings, fresh) }
         return known.open
       }
-      let parts = open.parts(store: store, installation: installation) { entry in
-        log.append(entry)
-        echo(entry)
-      }
-      return SyncEngine(settings: settings, parts: parts)
     }
+    let note: @Sendable (LogEntry) -> Void = { entry in
+      log.append(entry)
+      echo(entry)
+    }
+    let coordinator = Coordinator(settings: settings) { settings in
+      SyncEngine(settings: settings, parts: connect(settings).parts(store: store, installation: installation, echo: note))
+    }
+    let wakes = WakeService(coordinator: coordinator, connect: connect, note: note)
     let source = DaemonSource(
       settings: settings, configurationPath: configurationPath, store: store, coordinator: coordinator, log: log, mountPoint: directory,
-      onChange: changed)
+      wakes: wakes, onChange: changed)
     let tree = try FileSystem(store: store, control: ControlFiles(source: source), options: MountOptions(options: options))
     try tree.mount(at: directory)
     fileSystem.withLock { $0 = tree }
@@ -53,11 +57,14 @@ extension Service {
         }
       })
     let schedules = Task { await ScheduleLoop(source: source).run() }
+    let woken = Task { await wakes.run(source) }
     ready()
     let end = await Self.serve(tree)
     schedules.cancel()
+    woken.cancel()
     signals.end()
     await coordinator.cancel()
+    await woken.value
     await connections.withLock { $0.open }.close()
     try end.get()
   }

@@ -27,7 +27,9 @@ extension Service {
 
   private func run(_ name: String?, _ step: @Sendable (TestStep) -> Void) async {
     let connections: Connections
+    let settings: Settings
     do throws(SyncError) {
+      settings = try await Self.completed(self.settings)
       connections = try Connections(settings, isReadOnly: true)
     } catch {
       return step(TestStep(name: "configuration", isOK: false, detail: error.description))

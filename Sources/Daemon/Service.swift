@@ -73,6 +73,7 @@ public struct Service: Sendable {
     defer { lock.release() }
     let store = try Store(path: settings.store)
     defer { store.close() }
+    let settings = try await Self.completed(settings)
     let engine = SyncEngine(
       settings: settings, parts: try Connections(settings).parts(store: store, installation: .system(settings), echo: log))
     do throws(SyncError) {
@@ -88,6 +89,7 @@ public struct Service: Sendable {
   /// What the next cycle would do. Works on a copy of the cache, beside a running daemon too, and writes nowhere.
   public func plan(employees: [String]?, kinds: Set<RecordKind>?) async throws(SyncError) -> [PlanLine] {
     try check(employees)
+    let settings = try await Self.completed(settings)
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("concordfs-plan-\(UUID().uuidString)").path
     do {
       try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])

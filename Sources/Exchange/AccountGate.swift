@@ -58,7 +58,9 @@ actor AccountGate {
     }
   }
 
-  private func waitForPause() async throws(SyncError) {
+  /// Waits until no back-off runs.
+  /// - Throws: `throttled` where that would take too long.
+  func waitForPause() async throws(SyncError) {
     while let end = pauseEnds {
       let left = end.milliseconds - surroundings.now().milliseconds
       if left <= 0 {

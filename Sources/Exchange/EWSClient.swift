@@ -12,7 +12,8 @@ public final class EWSClient: ExchangePort {
   private let tokens: TokenSource?
   private let endpoint: String
   private let transport: any HTTPTransport
-  private let gate: AccountGate
+  private let streams: any HTTPTransport
+  let gate: AccountGate
   private let state: Mutex<State>
 
   private struct State {
@@ -42,22 +43,27 @@ public final class EWSClient: ExchangePort {
   private static let pauseAfterRefusal: Int64 = 60_000
   /// Servers end a batch after a minute; a reply may still queue.
   private static let timeoutSeconds = 150
+  /// Servers give a sign of life on a streaming connection every 45 seconds; after twice that it counts as lost.
+  private static let longestSilence = 95
+  /// Bytes that half an hour of notifications may have.
+  private static let streamLimit = 64 << 20
 
   /// A client; nothing is sent before the first call.
   /// - Parameters:
   ///   - authentication: of the account, with its secret resolved.
   ///   - tokens: gives the bearer tokens to sign in with instead (OAuth 2.0).
   ///   - endpoint: address of `Exchange.asmx`.
+  ///   - streams: carries the connections of notifications, which hang for half an hour and must not take the others' place; nil: `transport`.
   public init(
     account: ExchangeAccount, authentication: HTTPAuthentication, endpoint: String, transport: any HTTPTransport,
-    surroundings: Surroundings,
-    tokens: TokenSource? = nil
+    surroundings: Surroundings, tokens: TokenSource? = nil, streams: (any HTTPTransport)? = nil
   ) {
     self.account = account
     self.tokens = tokens
     self.authentication = authentication
     self.endpoint = endpoint
     self.transport = transport
+    self.streams = streams ?? transport
     self.surroundings = surroundings
     gate = AccountGate(limit: account.concurrency, surroundings: surroundings)
     state = Mutex(
@@ -93,16 +99,19 @@ public final class EWSClient: ExchangePort {
   /// Calls one operation and gives its response messages, one an object asked for.
   /// - Parameters:
   ///   - expected: how many messages must come; nil: any number.
+  ///   - affinity: of the group of subscriptions that the call is about.
   ///   - body: writes the operation element.
   func call(
-    _ operation: String, in mailbox: Mailbox, expecting expected: Int? = 1, _ body: @escaping @Sendable (inout XMLWriter) -> Void
+    _ operation: String, in mailbox: Mailbox, expecting expected: Int? = 1, affinity: Affinity? = nil,
+    _ body: @escaping @Sendable (inout XMLWriter) -> Void
   ) async throws(SyncError) -> [XMLElement] {
     let what = "\(operation) in \(mailbox.address)"
     while true {
       let version = state.withLock { $0.version }
       do throws(SyncError) {
         let messages = try await gate.pass(mayRepeat: { $0.cause != Self.busySignIn }) { () async throws(SyncError) in
-          let reply = try await self.exchange(operation, mailbox, version, what, body)
+          let request = self.request(mailbox, version, affinity, mayRepeat: Self.onlyReads(operation), body)
+          let reply = try await self.exchange(operation, request, what)
           let messages = reply.child("ResponseMessages")?.children ?? []
           // A busy server may say so in the objects' answers only; where it says it in all, nothing was carried out.
           let busy = messages.compactMap { EWSErrors.error(for: $0, what) }.filter { $0.code == .throttled }
@@ -125,41 +134,10 @@ public final class EWSClient: ExchangePort {
   /// Whether an operation may be carried out twice without harm: it goes again at once when a kept connection proves dead.
   private static func onlyReads(_ operation: String) -> Bool { ["Get", "Find", "Sync"].contains(where: operation.hasPrefix) }
 
-  private func exchange(
-    _ operation: String, _ mailbox: Mailbox, _ version: Int, _ what: String, _ body: @Sendable (inout XMLWriter) -> Void
-  ) async throws(SyncError) -> XMLElement {
-    var xml = XMLWriter()
-    writeEnvelope(&xml, mailbox, version, body)
-    var request = HTTPRequest(
-      method: "POST", url: endpoint,
-      headers: [
-        (name: "Content-Type", value: "text/xml; charset=utf-8"), (name: "X-AnchorMailbox", value: mailbox.address),
-        (name: "client-request-id", value: surroundings.operationID().rawValue), (name: "return-client-request-id", value: "true"),
-      ], body: xml.bytes, timeoutSeconds: Self.timeoutSeconds, authentication: authentication,
-      mayRepeat: Self.onlyReads(operation))
-    let now = surroundings.now()
-    if let refused = state.withLock({ $0.refused }), now.milliseconds - refused.milliseconds < Self.pauseAfterRefusal {
-      throw SyncError(
-        .unauthorized, "Exchange refused the account's sign-in a moment ago: check its user, password and auth (\(what))")
-    }
-    var answer = try await send(&request)
-    if answer.status == 401, let tokens, case .bearer(let token) = request.authentication {
-      // A token may be withdrawn before its time: one new one is tried.
-      await tokens.invalidate(token)
-      answer = try await send(&request)
-    }
+  private func exchange(_ operation: String, _ request: HTTPRequest, _ what: String) async throws(SyncError) -> XMLElement {
+    let answer = try await send(request, what)
     let root = try? XML.parse(answer.body)
-    guard answer.status == 200 else {
-      let error = EWSErrors.error(for: answer, body: root, now: surroundings.now(), what)
-      if answer.status == 401 { state.withLock { $0.refused = surroundings.now() } }
-      // Exchange also says 401 when it is busy: after a sign-in that worked, it is waited out instead of risking a lock-out.
-      if error.code == .unauthorized, answer.status == 401, state.withLock({ $0.hasSignedIn }) {
-        throw SyncError(
-          .throttled, "Exchange refuses a sign-in that worked before: waiting (\(what))", cause: Self.busySignIn,
-          retry: .afterBackOff(milliseconds: 60_000))
-      }
-      throw error
-    }
+    guard answer.status == 200 else { throw refusal(answer, root, what) }
     guard let root, root.name == "Envelope", root.namespace == EWSNames.soap, let reply = root.child("Body")?.children.first else {
       throw SyncError(.malformedAnswer, "Exchange answered something that is no SOAP envelope (\(what))")
     }
@@ -171,8 +149,69 @@ public final class EWSClient: ExchangePort {
     return reply
   }
 
-  private func send(_ request: inout HTTPRequest) async throws(SyncError) -> HTTPResponse {
+  /// Opens an answer that goes on until the server ends it; its content is handed over as it comes.
+  /// - Parameter onChunk: called on the thread of the connections: it must not wait.
+  func stream(
+    _ what: String, affinity: Affinity, seconds: Int, _ body: @Sendable (inout XMLWriter) -> Void,
+    onChunk: @escaping @Sendable ([UInt8]) -> Void
+  ) async throws(SyncError) {
+    var request = request(affinity.anchor, state.withLock { $0.version }, affinity, mayRepeat: true, body)
+    request.timeoutSeconds = seconds
+    request.silenceSeconds = Self.longestSilence
+    request.maximumResponseBytes = Self.streamLimit
+    // What is compressed may wait in the server for more.
+    request.acceptsCompression = false
+    try await gate.waitForPause()
+    let answer = try await send(request, what, onChunk: onChunk)
+    guard answer.status == 200 else { throw refusal(answer, try? XML.parse(answer.body), what) }
+  }
+
+  private func request(
+    _ mailbox: Mailbox, _ version: Int, _ affinity: Affinity?, mayRepeat: Bool, _ body: @Sendable (inout XMLWriter) -> Void
+  ) -> HTTPRequest {
+    var xml = XMLWriter()
+    writeEnvelope(&xml, mailbox, version, body)
+    var headers = [
+      (name: "Content-Type", value: "text/xml; charset=utf-8"), (name: "X-AnchorMailbox", value: (affinity?.anchor ?? mailbox).address),
+      (name: "client-request-id", value: surroundings.operationID().rawValue), (name: "return-client-request-id", value: "true"),
+    ]
+    if affinity != nil { headers.append((name: "X-PreferServerAffinity", value: "true")) }
+    return HTTPRequest(
+      method: "POST", url: endpoint, headers: headers, body: xml.bytes, timeoutSeconds: Self.timeoutSeconds,
+      authentication: authentication, cookieJar: affinity?.cookies, mayRepeat: mayRepeat)
+  }
+
+  /// The error of an answer that is none.
+  private func refusal(_ answer: HTTPResponse, _ root: XMLElement?, _ what: String) -> SyncError {
+    let error = EWSErrors.error(for: answer, body: root, now: surroundings.now(), what)
+    if answer.status == 401 { state.withLock { $0.refused = surroundings.now() } }
+    // Exchange also says 401 when it is busy: after a sign-in that worked, it is waited out instead of risking a lock-out.
+    guard error.code == .unauthorized, answer.status == 401, state.withLock({ $0.hasSignedIn }) else { return error }
+    return SyncError(
+      .throttled, "Exchange refuses a sign-in that worked before: waiting (\(what))", cause: Self.busySignIn,
+      retry: .afterBackOff(milliseconds: 60_000))
+  }
+
+  private func send(
+    _ request: HTTPRequest, _ what: String, onChunk: (@Sendable ([UInt8]) -> Void)? = nil
+  ) async throws(SyncError) -> HTTPResponse {
+    let now = surroundings.now()
+    if let refused = state.withLock({ $0.refused }), now.milliseconds - refused.milliseconds < Self.pauseAfterRefusal {
+      throw SyncError(
+        .unauthorized, "Exchange refused the account's sign-in a moment ago: check its user, password and auth (\(what))")
+    }
+    var request = request
     if let tokens { request.authentication = .bearer(token: try await tokens.token()) }
+    let answer = try await deliver(request, onChunk)
+    guard answer.status == 401, let tokens, case .bearer(let token) = request.authentication else { return answer }
+    // A token may be withdrawn before its time: one new one is tried.
+    await tokens.invalidate(token)
+    request.authentication = .bearer(token: try await tokens.token())
+    return try await deliver(request, onChunk)
+  }
+
+  private func deliver(_ request: HTTPRequest, _ onChunk: (@Sendable ([UInt8]) -> Void)?) async throws(SyncError) -> HTTPResponse {
+    if let onChunk { return try await streams.stream(request, onChunk: onChunk) }
     return try await transport.send(request)
   }
 

@@ -62,6 +62,8 @@ public struct ERPSettings: Sendable, Hashable {
   /// Requests a minute that the site's licence allows (License Monitoring Console, SM604000): requests are paced below half of it. Nil: as
   /// fast as the site answers, one at a time.
   public var requestsPerMinute: Int?
+  /// Where the site's push notifications arrive; nil: nowhere.
+  public var push: PushSettings?
 
   /// Creates the value from its parts.
   public init(url: String, endpoint: String?, tenant: String? = nil, branch: String? = nil, authentication: Authentication) {
@@ -73,6 +75,46 @@ public struct ERPSettings: Sendable, Hashable {
   }
 }
 
+/// The `erp.push` section: a listener for the site's push notifications (the form SM302000, destination webhook), which only wake a cycle.
+public struct PushSettings: Sendable, Hashable {
+  /// Address to listen on: an IPv4 address; without `tls` one of 127.0.0.0/8.
+  public var address: String
+  /// Port, 0 to 65535; 0: any free one, named in the log.
+  public var port: Int
+  /// Name of the header field that carries the secret.
+  public var header: String
+  /// What the field must say; anything else is refused.
+  public var secret: Secret
+  /// Certificate chain (path of a PEM file) and private key (PEM) of a TLS listener; nil: plain http, on loopback only.
+  public var tls: TLS?
+
+  /// What a TLS listener proves itself with.
+  public struct TLS: Sendable, Hashable {
+    /// Path of the certificate chain, PEM.
+    public var certificate: String
+    /// The private key, PEM.
+    public var privateKey: Secret
+
+    /// Creates the value from its parts.
+    public init(certificate: String, privateKey: Secret) {
+      self.certificate = certificate
+      self.privateKey = privateKey
+    }
+  }
+
+  /// The field's usual name.
+  public static let usualHeader = "X-Concordfs-Secret"
+
+  /// Creates the value from its parts.
+  public init(address: String, port: Int, header: String = usualHeader, secret: Secret, tls: TLS? = nil) {
+    self.address = address
+    self.port = port
+    self.header = header
+    self.secret = secret
+    self.tls = tls
+  }
+}
+
 /// One entry of the `exchange` section: a server account (the form SM204015).
 public struct ExchangeAccount: Sendable, Hashable {
   /// How to sign in.
@@ -81,6 +123,8 @@ public struct ExchangeAccount: Sendable, Hashable {
   public enum Access: String, Sendable, Hashable, CaseIterable { case delegate, impersonation }
   /// Which log lines of the account are kept.
   public enum Logging: String, Sendable, Hashable, CaseIterable { case none, `default`, informational, verbose }
+  /// How the daemon is told of changes in the mailboxes between the schedules.
+  public enum Notifications: String, Sendable, Hashable, CaseIterable { case none, streaming }
 
   /// Its name.
   public var name: String
@@ -114,6 +158,10 @@ public struct ExchangeAccount: Sendable, Hashable {
   public var concurrency = 4
   /// Read and plan, write nowhere.
   public var isTestOnly = false
+  /// How the daemon is told of changes between the schedules.
+  public var notifications: Notifications = .none
+  /// Hosts that Autodiscover may sign in to, and find the server on, beside the address's domain and `autodiscover.` before it; lower case.
+  public var autodiscoverHosts: [String] = []
 
   /// Creates the value from its parts.
   public init(name: String, email: String, password: Secret? = nil, authentication: Authentication = .basic, server: String? = nil) {

@@ -102,8 +102,17 @@ public actor ExchangeServer {
     guard let user = signedIn(request) else { return Self.signInFirst }
     guard request.method == .POST else { return HTTPResponse(statusCode: .ok) }
     let body = (try? await request.bodyData) ?? Data()
-    return await answer(Array(body), user: user)
+    let wantsAffinity = request.headers[HTTPHeader("X-PreferServerAffinity")]?.lowercased() == "true"
+    let cookie = request.headers[HTTPHeader("Cookie")]?.split(separator: ";").map { $0.trimmingCharacters(in: .whitespaces) }
+      .first { $0.hasPrefix(Self.affinityCookie) }
+    var answer = await answer(
+      Array(body), user: user, anchor: request.headers[HTTPHeader("X-AnchorMailbox")] ?? "", cookie: cookie ?? "")
+    if wantsAffinity, cookie == nil { answer.headers[HTTPHeader("Set-Cookie")] = "\(Self.affinityCookie)sandbox~1; path=/; HttpOnly" }
+    return answer
   }
+
+  /// Names the server that keeps a client's subscriptions.
+  private static let affinityCookie = "X-BackEndOverrideCookie="
 
   static let signInFirst = FlyingFox.HTTPResponse(
     statusCode: .unauthorized, headers: HTTPHeaders([HTTPHeader("WWW-Authenticate"): "Basic realm=\"sandbox\""]))
@@ -132,9 +141,10 @@ public actor ExchangeServer {
     return mailbox.address
   }
 
-  private func answer(_ body: [UInt8], user: String) async -> FlyingFox.HTTPResponse {
+  private func answer(_ body: [UInt8], user: String, anchor: String, cookie: String) async -> FlyingFox.HTTPResponse {
     let started = configuration.now()
     var entry = RequestLog.Entry(time: started, user: user, bytesIn: body.count)
+    (entry.anchor, entry.serverCookie) = (anchor, cookie)
     var reply = XMLWriter()
     var status = HTTPStatusCode.ok
     var fault: InstalledFault?

@@ -14,6 +14,9 @@ struct RequestLog: Sendable {
     var codes: [String] = []
     var bytesIn: Int
     var bytesOut = 0
+    /// The mailbox that it was to be routed by (X-AnchorMailbox), and the cookie of an earlier answer that keeps it on one server.
+    var anchor = ""
+    var serverCookie = ""
     /// Whether it came although its user had been told to wait longer.
     var isEarly = false
 

@@ -29,6 +29,11 @@ struct Relocation: Sendable {
 
   private func known() throws(SyncError) -> Place? { try parts.store.read { try $0.cursor(spoke.placeCursor) }.flatMap(Place.init) }
 
+  /// The folder in which the linked items lie; nil before the first cycle.
+  static func folder(of spoke: Spoke, _ reader: any RecordReader) throws -> FolderID? {
+    try reader.cursor(spoke.placeCursor).flatMap(Place.init)?.folder
+  }
+
   /// Whether the policy names another folder than the one in which the linked items lie.
   func isDue() throws(SyncError) -> Bool { try known().map { $0.name.lowercased() != (spoke.section.folder ?? "").lowercased() } ?? false }
 

@@ -86,6 +86,42 @@ public struct SyncEngine: Sendable {
     var failures: [RecordKind: SyncError] = [:]
   }
 
+  /// Reads the ERP, and carries what changed there to the mailboxes that have been synchronized before; what changed in them is not asked.
+  /// - Parameters:
+  ///   - employees: addresses; nil: all whose synchronization is on.
+  ///   - kinds: record types; nil: all of the policy.
+  /// - Returns: one report for each employee and type that was behind. A failure of the ERP fails every report.
+  public func carry(employees: [String]?, kinds: Set<RecordKind>?) async throws(SyncError) -> [CycleReport] {
+    try Participation(parts: parts).note(try self.spokes(employees: nil, kinds: nil))
+    let spokes = try spokes(employees: employees, kinds: kinds)
+    guard !spokes.isEmpty else { return [] }
+    let people: [ERPEmployee]
+    do throws(SyncError) {
+      people = try await readERP(spokes, full: false) { _ in }
+    } catch {
+      log.write(.error, "the ERP could not be read: \(error)")
+      return spokes.map { Self.failed($0, error) }
+    }
+    let owner = OwnerLock(parts: parts, log: log)
+    let breaker = CircuitBreaker(parts: parts, log: log)
+    var reports: [CycleReport] = []
+    for spoke in spokes where isBehind(spoke) {
+      if Task.isCancelled { break }
+      // What rests after many failures, or has never been synchronized, is the schedule's.
+      guard try breaker.pause(spoke) == nil, try parts.store.read({ try $0.cursor(spoke.initialisedCursor) }) != nil else { continue }
+      reports.append(await cycle(spoke, people, owner).run(full: false, entitiesOnly: true) { _ in })
+    }
+    return reports
+  }
+
+  /// Where each record type of each employee who takes part lies in the mailbox, as far as earlier cycles found it.
+  public func knownFolders() throws(SyncError) -> [(employee: Employee, kind: RecordKind, folder: FolderID)] {
+    let spokes = try spokes(employees: nil, kinds: nil)
+    return try parts.store.read { reader in
+      try spokes.compactMap { spoke in try Relocation.folder(of: spoke, reader).map { (spoke.employee, spoke.kind, $0) } }
+    }
+  }
+
   /// Reads what changed in the ERP, and who is who in it.
   private func readERP(
     _ spokes: [Spoke], full: Bool, _ progress: @Sendable (CycleProgress) -> Void

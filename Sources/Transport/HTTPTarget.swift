@@ -1,17 +1,19 @@
 import CurlShim
-import Model
+public import Model
 
 /// Where a request goes, as libcurl itself reads the URL.
-struct HTTPTarget: Sendable, Equatable {
-  let isSecure: Bool
+public struct HTTPTarget: Sendable, Equatable {
+  /// Whether it is https.
+  public let isSecure: Bool
   /// In lower case; an IPv6 address without brackets.
-  let host: String
+  public let host: String
   let port: String
   /// Without query.
-  let path: String
+  public let path: String
 
+  /// Takes a URL apart.
   /// - Throws: ``SyncError`` `configuration` for a URL that is not http or https, cannot be read or has a user part.
-  init(url: String) throws(SyncError) {
+  public init(url: String) throws(SyncError) {
     var parts = curlshim_url()
     guard !url.utf8.contains(0), curlshim_url_parse(url, &parts) else {
       throw SyncError(.configuration, "a request URL is not an absolute http or https URL; check the server addresses in the configuration")
@@ -26,14 +28,14 @@ struct HTTPTarget: Sendable, Equatable {
   }
 
   /// Scheme, host and port: all that an error message shows of a URL.
-  var origin: String {
+  public var origin: String {
     let defaultPort = isSecure ? "443" : "80"
     let shownHost = host.contains(":") ? "[\(host)]" : host
     return "\(isSecure ? "https" : "http")://\(shownHost)\(port == defaultPort ? "" : ":\(port)")"
   }
 
   /// Whether the host is this machine whatever the name service says: 127.0.0.0/8, ::1, or localhost, which libcurl resolves itself.
-  var isLoopback: Bool {
+  public var isLoopback: Bool {
     if host == "localhost" || host == "::1" { return true }
     let parts = host.split(separator: ".", omittingEmptySubsequences: false)
     return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { part in UInt8(part).map { String($0) == part } ?? false }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import Control
+import Daemon
 import Model
 
 struct PolicyCommand: ParsableCommand {
@@ -74,8 +75,8 @@ struct EmployeeCommand: ParsableCommand {
 
 struct AccountCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "account", abstract: "Shows the Exchange accounts and the system email accounts that they imply.",
-    subcommands: [List.self],
+    commandName: "account", abstract: "Shows the Exchange accounts and the system email accounts that they imply; finds their servers.",
+    subcommands: [List.self, Find.self],
     defaultSubcommand: List.self)
 
   struct List: ParsableCommand {
@@ -95,6 +96,26 @@ struct AccountCommand: ParsableCommand {
         }
       }
       for line in TextTable.render(rows) { print(line) }
+    }
+  }
+
+  struct Find: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Looks for an account's server by Autodiscover and prints the line for the configuration; changes nothing.",
+      discussion:
+        "The password goes to the address's domain, to 'autodiscover.' before it and to the account's autodiscover_hosts alone, over https."
+    )
+    @OptionGroup var file: ConfigurationOption
+    @Argument(help: "Name of the account; may be left out where there is one.") var account: String?
+
+    mutating func run() async throws {
+      let service = try file.service()
+      guard let name = account ?? (service.settings.accounts.count == 1 ? service.settings.accounts.first?.name : nil) else {
+        throw ValidationError("name one of: \(service.settings.accounts.map(\.name).joined(separator: ", "))")
+      }
+      let found = try await attempt { () async throws(SyncError) in try await service.findServer(account: name) }
+      for step in found.steps { complain(ControlGrammar.printable(step)) }
+      print("    server: \(ControlGrammar.printable(found.url))")
     }
   }
 }

@@ -20,7 +20,17 @@ import Testing
   static let contacts = "contacts: {folder: ERP Contacts}"
   static let alice = "- {id: EP00000002, email: alice@example.test}"
 
+  static let erpURL = "url: https://erp.example.test/Site"
+
   static let erpCases = [
+    Case(erpURL, "\(erpURL)\n  push: {secret: x}", "erp.push.listen", "is missing", "127.0.0.1:8026"),
+    Case(erpURL, "\(erpURL)\n  push: {listen: 8026, secret: x}", "erp.push.listen", "'8026' is not", "ADDRESS:PORT"),
+    Case(erpURL, "\(erpURL)\n  push: {listen: \"192.0.2.7:80\", secret: x}", "erp.push.listen", "in clear", "certificate and private_key"),
+    Case(erpURL, "\(erpURL)\n  push: {listen: \"127.0.0.1:80\"}", "erp.push.secret", "is missing", "{file: PATH}"),
+    Case(erpURL, "\(erpURL)\n  push: {listen: \"127.0.0.1:80\", secret: x, header: a b}", "erp.push.header", "'a b' is not", "dashes"),
+    Case(
+      erpURL, "\(erpURL)\n  push: {listen: \"1.2.3.4:8\", secret: x, certificate: /c}", "erp.push.private_key", "is missing", "{file: PATH}"
+    ),
     Case("store: /var/lib/concordfs/cache.db", "store: ''", "store", "must be a text", "path of the SQLite cache"),
     Case("store: /var/lib/concordfs/cache.db", "store: cache.db", "store", "'cache.db' is not a path", "an absolute path"),
     Case("kind: acumatica", "kind: other", "erp.kind", "'other' is not known", "acumatica"),
@@ -52,6 +62,9 @@ import Testing
     Case("name: HQ", "name: HQ\n    attachment_limit: 3 GiB", "exchange[0].attachment_limit", "too large", "up to 2 GiB"),
     Case("name: HQ", "name: HQ\n    concurrency: four", "exchange[0].concurrency", "'four' is not a number", "1 to 27"),
     Case("name: HQ", "name: HQ\n    test_only: [true]", "exchange[0].test_only", "'a section' is not true or false", "true, false"),
+    Case("name: HQ", "name: HQ\n    notifications: push", "exchange[0].notifications", "'push' is not one", "none, streaming"),
+    Case(
+      "name: HQ", "name: HQ\n    autodiscover_hosts: [https://x]", "exchange[0].autodiscover_hosts", "no host name", "mail.example.test"),
     Case("name: HQ", "name: HQ\n    server: http://mail.example.test", "exchange[0].server", "in clear", "loopback"),
   ]
 

@@ -17,6 +17,11 @@ import Testing
         == .oauth2(
           clientID: "1234@Company", clientSecret: .environment(name: "ERP_SECRET"), username: "concord",
           password: .command(["pass", "show", "erp"]), refreshToken: .file(path: "/run/secrets/token")))
+    #expect(
+      erp.push
+        == PushSettings(
+          address: "192.0.2.7", port: 8026, header: "X-Wake", secret: .file(path: "/run/secrets/push"),
+          tls: .init(certificate: "/etc/push.pem", privateKey: .file(path: "/k"))))
     #expect(try settings(Examples.least).erp.authentication == .password(username: "concord", password: .file(path: "/run/secrets/erp")))
   }
 
@@ -36,6 +41,7 @@ import Testing
     #expect(account.updateBatch == 8)
     #expect(account.attachmentLimit == 9 << 20)
     #expect(account.concurrency == 5)
+    #expect(account.notifications == .streaming && account.autodiscoverHosts == ["mail.example.test"])
     #expect(account.isTestOnly)
   }
 

@@ -15,6 +15,8 @@ import Testing
         clientID: id, clientSecret: stars, username: username, password: password.map { _ in stars }, refreshToken: token.map { _ in stars }
       )
     }
+    settings.erp.push?.secret = stars
+    settings.erp.push?.tls?.privateKey = stars
     for index in settings.accounts.indices where settings.accounts[index].password != nil { settings.accounts[index].password = stars }
     return settings
   }

@@ -37,6 +37,7 @@ enum Examples {
         username: concord
         password: {command: [pass, show, erp]}
         refresh_token: {file: /run/secrets/token}
+      push: {listen: "192.0.2.7:8026", header: X-Wake, secret: {file: /run/secrets/push}, certificate: /etc/push.pem, private_key: {file: /k}}
     exchange:
       - name: HQ
         email: Concord-Sync@Example.test
@@ -53,6 +54,8 @@ enum Examples {
         attachment_limit: 9 MiB
         concurrency: 5
         test_only: true
+        notifications: streaming
+        autodiscover_hosts: [Mail.example.test]
       - {name: Branch, email: branch@example.test, auth: negotiate}
     policies:
       - name: Sales

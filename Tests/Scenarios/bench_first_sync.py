@@ -72,4 +72,5 @@ def main():
           f"second cycle {middle('quiet'):.3f} s, peak memory of the daemon {middle('memory'):.0f} MiB")
 
 
-main()
+if __name__ == "__main__":
+    main()
