@@ -95,21 +95,23 @@ public struct SyncEngine: Sendable {
     try Participation(parts: parts).note(try self.spokes(employees: nil, kinds: nil))
     let spokes = try spokes(employees: employees, kinds: kinds)
     guard !spokes.isEmpty else { return [] }
-    let people: [ERPEmployee]
+    let read: ReadERP
     do throws(SyncError) {
-      people = try await readERP(spokes, full: false) { _ in }
+      read = try await readERP(spokes, full: false) { _ in }
     } catch {
       log.write(.error, "the ERP could not be read: \(error)")
-      return spokes.map { Self.failed($0, error) }
+      return spokes.map { CycleReport(unread: $0, error) }
     }
     let owner = OwnerLock(parts: parts, log: log)
     let breaker = CircuitBreaker(parts: parts, log: log)
     var reports: [CycleReport] = []
-    for spoke in spokes where isBehind(spoke) {
+    for spoke in spokes {
       if Task.isCancelled { break }
+      if let failure = read.failures[spoke.kind] { reports.append(CycleReport(unread: spoke, failure)) }
+      if read.failures[spoke.kind] != nil || !isBehind(spoke) { continue }
       // What rests after many failures, or has never been synchronized, is the schedule's.
       guard try breaker.pause(spoke) == nil, try parts.store.read({ try $0.cursor(spoke.initialisedCursor) }) != nil else { continue }
-      reports.append(await cycle(spoke, people, owner).run(full: false, entitiesOnly: true) { _ in })
+      reports.append(await cycle(spoke, read.people, owner).run(full: false, entitiesOnly: true) { _ in })
     }
     return reports
   }
