@@ -43,6 +43,7 @@ public struct Service: Sendable {
 
   /// The reverse of a run as a plan. Writes nowhere; beside a running daemon too.
   public func undoPlan(run: String) async throws(SyncError) -> UndoPlan {
+    let settings = try await Self.completed(settings)
     let store = try Store(path: settings.store, readOnly: true)
     defer { store.close() }
     let connections = try Connections(settings, isReadOnly: true)

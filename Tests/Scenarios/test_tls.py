@@ -39,7 +39,7 @@ class Proxy:
             f"http {{ access_log {self.log}; client_max_body_size 100m; client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;"
             f"fastcgi_temp_path {directory}/f; uwsgi_temp_path {directory}/u; scgi_temp_path {directory}/s;"
             f"server {{ listen 127.0.0.1:{self.port} ssl; ssl_certificate {certificate}; ssl_certificate_key {key};"
-            f"location / {{ proxy_pass {target}; proxy_http_version 1.1; proxy_set_header Host $host; }} }} }}")
+            f"location / {{ proxy_pass {target}; proxy_http_version 1.1; proxy_set_header Host $host; proxy_set_header X-Forwarded-Proto https; }} }} }}")
         self.process = subprocess.Popen(["nginx", "-c", str(config)], stderr=subprocess.DEVNULL)
         processes.until(self.answers, "start of nginx", process=self.process)
 
@@ -62,14 +62,14 @@ def proxied(world, request):
     proxy.close()
 
 
-def trusting(world, *words):
+def trusting(world, *words, env=None):
     """Runs the program on a machine that trusts the test's authority too."""
     bundle = world.directory / "bundle.pem"
     bundle.write_text(pathlib.Path(BUNDLE).read_text() + world.proxy.authority.read_text())
     script = f"mount --bind '{bundle}' {BUNDLE}; exec \"$@\""
     return subprocess.run(
         ["unshare", "--mount", "--propagation", "private", "sh", "-ec", script, "sh", processes.PROGRAM, *words, "-c", str(world.config)],
-        capture_output=True, text=True, timeout=120)
+        capture_output=True, text=True, timeout=120, env={**os.environ, **(env or {})})
 
 
 def test_the_whole_engine_works_over_tls(proxied):

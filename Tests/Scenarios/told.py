@@ -20,7 +20,7 @@ def requests(world):
     return len(world.control.exchange_log()) + len(world.control.erp_log())
 
 
-def rest(world, seconds=1.0):
+def rest(world, seconds=1.0, patience=processes.PATIENCE):
     """Waits until neither server has got a request for a while."""
     seen, since = requests(world), time.monotonic()
 
@@ -31,15 +31,15 @@ def rest(world, seconds=1.0):
             seen, since = now, time.monotonic()
         return time.monotonic() - since >= seconds
 
-    processes.until(quiet, "the daemon comes to rest")
+    processes.until(quiet, "the daemon comes to rest", seconds=patience)
 
 
-def listen(world, mailboxes=3):
+def listen(world, mailboxes=3, patience=processes.PATIENCE):
     """Starts a daemon with a first sync done, and waits until it listens to all mailboxes and has come to rest."""
     world.start()
     world.daemon.sync()
-    processes.until(lambda: is_listening(world, mailboxes), "listening to the mailboxes")
-    rest(world)
+    processes.until(lambda: is_listening(world, mailboxes), "listening to the mailboxes", seconds=patience)
+    rest(world, patience=patience)
 
 
 def seconds_until(condition, what, limit=20):
