@@ -12,6 +12,8 @@ import mailbox
 import processes
 from test_crash import assert_everything_once
 
+SMALL = ("--contacts", "12", "--tasks", "3", "--events", "3", "--emails", "0")
+pytestmark = pytest.mark.parametrize("world", [SMALL], indirect=True, ids=["small"])
 WRITES = ("CreateItem", "UpdateItem", "MoveItem", "DeleteItem")
 
 
@@ -110,7 +112,7 @@ def test_a_daemon_takes_over_when_told_and_refuses_a_copy_of_itself(mounted):
     mounted.run("takeover", "alice@example.test", check=0)
     mounted.daemon.sync("alice@example.test wait")
     assert mark(account)["token"] != "another"
-    assert_everything_once(mounted)
+    assert_everything_once(mounted, 12)
 
 
 @pytest.mark.parametrize("later", ["unlinked", "deleted"])
