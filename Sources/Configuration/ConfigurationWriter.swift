@@ -35,6 +35,7 @@ public enum ConfigurationWriter {
     lines += [
       "", "guards:", "  deletes: {count: \(guards.deletes.count), percent: \(guards.deletes.percent)}",
       "  creates: {count: \(guards.creates.count), percent: \(guards.creates.percent)}", "  invitations: \(guards.invitations)",
+      "  settle: \(guards.settleSeconds)s",
     ]
     if !settings.schedules.isEmpty { lines += ["", "schedules:"] + settings.schedules.map(schedule) }
     return lines.joined(separator: "\n") + "\n"

@@ -38,7 +38,7 @@ struct ScheduleReader {
   }
 
   private func timing(_ section: Section) -> Schedule.Timing? {
-    let seconds = Units.seconds("every", section)
+    let seconds = Units.seconds("every", section, in: 10...604_800)
     let cron = section.text("cron")
     if let cron {
       if section.mentions("every") { section.fault("cron", "stands beside 'every'", allowed: "one of the two") }

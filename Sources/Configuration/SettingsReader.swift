@@ -193,10 +193,11 @@ struct SettingsReader {
 
   private func guards(_ top: Section) -> Guards {
     var guards = Guards()
-    let section = Section(top["guards"], path: "guards", known: ["deletes", "creates", "invitations"], collector)
+    let section = Section(top["guards"], path: "guards", known: ["deletes", "creates", "invitations", "settle"], collector)
     guards.deletes = limit("deletes", section, guards.deletes)
     guards.creates = limit("creates", section, guards.creates)
     guards.invitations = section.number("invitations", default: guards.invitations, in: 0...100_000)
+    guards.settleSeconds = Units.seconds("settle", section, in: 1...600) ?? guards.settleSeconds
     return guards
   }
 

@@ -28,9 +28,9 @@ enum Units {
     return size
   }
 
-  /// `30s`, `5m`, `2h`, `1d`, from ten seconds to a week.
-  static func seconds(_ name: String, _ section: Section) -> Int? {
-    let allowed = "a number with s, m, h or d, from 10s to 7d"
+  /// `30s`, `5m`, `2h`, `1d`, within a range of seconds.
+  static func seconds(_ name: String, _ section: Section, in range: ClosedRange<Int>) -> Int? {
+    let allowed = "a number with s, m, h or d, from \(span(range.lowerBound)) to \(span(range.upperBound))"
     guard let text = section.text(name, allowed: allowed) else { return nil }
     guard let match = text.wholeMatch(of: #/(\d{1,6})\s*(s|m|h|d)/#), let number = Int(match.1) else {
       section.fault(name, "'\(text)' is not a time span", allowed: allowed)
@@ -43,11 +43,16 @@ enum Units {
       case "h": 3600;
       default: 86_400
       }
-    guard (10...604_800).contains(number * factor) else {
+    guard range.contains(number * factor) else {
       section.fault(name, "'\(text)' is too short or too long", allowed: allowed)
       return nil
     }
     return number * factor
+  }
+
+  private static func span(_ seconds: Int) -> String {
+    if seconds % 86_400 == 0 { return "\(seconds / 86_400)d" }
+    return seconds % 60 == 0 ? "\(seconds / 60)m" : "\(seconds)s"
   }
 
   /// `07:00` as minutes after midnight.

@@ -258,6 +258,9 @@ public struct Guards: Sendable, Hashable {
   public var creates = Limit(count: 200, percent: 100)
   /// Messages that a cycle may make Exchange send.
   public var invitations = 20
+  /// How long a server may still be carrying out a request whose client is gone, in seconds, 1 to 600: so long nothing that was in doubt when a
+  /// process ended is looked up.
+  public var settleSeconds = 10
   /// Creates the value from its parts.
   public init() {}
 }

@@ -18,6 +18,8 @@ final class ControlTree: Sendable {
     var modified: Timestamp
     var taken: ContinuousClock.Instant
     var isOld = false
+    /// The file was written to since: the kernel may have the written bytes in its pages, until it hears of another time.
+    var isOverwritten = false
   }
 
   private let plane: any ControlPlane
@@ -79,7 +81,11 @@ final class ControlTree: Sendable {
     if let known = snapshots.withLock({ $0[ino] }), !known.isOld, now - known.taken < Self.snapshotAge {
       return (known.bytes, known.modified)
     }
-    let fresh = plane.contents(of: file)
+    var fresh = plane.contents(of: file)
+    snapshots.withLock { all in
+      guard let known = all[ino], known.isOverwritten else { return }
+      fresh.modified = max(fresh.modified, known.modified.advanced(milliseconds: 1))
+    }
     snapshots.withLock { $0[ino] = Snapshot(bytes: fresh.bytes, modified: fresh.modified, taken: now) }
     return fresh
   }
@@ -94,9 +100,10 @@ final class ControlTree: Sendable {
     written.withLock { $0[ino, default: 0] += 1 }
     return plane.write(bytes, to: file, user: user) { [self] code in
       forgetSnapshots()
-      completion(code)
-      // Only now, answered: the kernel has let go of the pages.
+      snapshots.withLock { $0[ino]?.isOverwritten = true }
+      // Before the answer: whoever reads after it sees what the write led to. Who reads in between waits for the answer, which waits for nobody.
       written.withLock { all in all[ino] = all[ino].flatMap { $0 > 1 ? $0 - 1 : nil } }
+      completion(code)
     }
   }
 }

@@ -194,7 +194,8 @@ extension FileSystem {
         guard all.removeValue(forKey: key) != nil, let request = OpaquePointer(bitPattern: key) else { return }
         if code == 0 { cfs_reply_written(request, bytes.count) } else { cfs_reply_error(request, code) }
       }
-      notifier?.refresh([ino])
+      // The kernel is not told to drop the file's pages: the next writer holds them until its own cycle has ended, and who drops them would wait
+      // for that, deaf to everything, SIGKILL too. The file's time tells it (`ControlTree.contents`).
     }
     if let handle { pending.wait(for: handle) }
   }

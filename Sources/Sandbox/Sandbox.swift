@@ -180,6 +180,7 @@ public final class Sandbox: Sendable {
       case (.GET, "/sandbox/exchange/log"): return json(await exchange.requestLogJSON())
       case (.DELETE, "/sandbox/exchange/log"): await exchange.clearLog()
       case (.POST, "/sandbox/exchange/fault"): try await exchange.installFault(json: body)
+      case (.DELETE, "/sandbox/exchange/fault"): await exchange.clearFaults()
       case (.POST, "/sandbox/exchange/traffic"): await exchange.writeTraffic(to: String(decoding: body, as: UTF8.self))
       case (.DELETE, "/sandbox/exchange/traffic"): await exchange.writeTraffic(to: nil)
       case (.POST, "/sandbox/exchange/token"):
@@ -198,6 +199,7 @@ public final class Sandbox: Sendable {
       case (.POST, "/sandbox/erp/token-lifetime"):
         await erp.setTokenLifetime(seconds: Double(String(decoding: body, as: UTF8.self)) ?? 3600)
       case (.POST, "/sandbox/erp/fault"): try await erp.installFault(json: body)
+      case (.DELETE, "/sandbox/erp/fault"): await erp.clearFaults()
       default: return HTTPResponse(statusCode: .notFound)
       }
     } catch {

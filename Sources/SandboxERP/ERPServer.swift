@@ -107,7 +107,13 @@ public actor ERPServer {
 
   /// A fault that the server was told to show.
   struct InstalledFault: Sendable, Codable {
-    enum Kind: String, Sendable, Codable { case dropAnswer, delay, throttle, failure, refuse, emptyList, endSessions }
+    enum Kind: String, Sendable, Codable {
+      case dropAnswer, delay, throttle, failure, refuse, emptyList, endSessions
+      /// Carried out twice, as a proxy does that sends a request again; the second answer is given.
+      case duplicate
+      /// A list leaves out every second record, and nothing tells so.
+      case partialList
+    }
     var kind: Kind
     var method: String?
     /// What the path must contain; nil: any path.
@@ -143,7 +149,8 @@ public actor ERPServer {
       }
       if fault?.kind == .failure { throw ERPRefusal(503, "Service unavailable.") }
       if fault?.kind == .refuse { throw ERPRefusal(500, "The operation is refused by a rule of the site.") }
-      response = try answer(request, body, emptyList: fault?.kind == .emptyList, &counts)
+      if fault?.kind == .duplicate { _ = try answer(request, body, nil, &counts) }
+      response = try answer(request, body, fault?.kind, &counts)
       try keep()
     } catch {
       let refusal = error as? ERPRefusal ?? ERPRefusal(500, "\(error)")
@@ -172,9 +179,9 @@ public actor ERPServer {
     return formatter.string(from: busyUntil)
   }
 
-  private func answer(_ request: HTTPRequest, _ body: Data, emptyList: Bool, _ counts: inout (records: Int, headers: Int)) throws
-    -> HTTPResponse
-  {
+  private func answer(
+    _ request: HTTPRequest, _ body: Data, _ fault: InstalledFault.Kind?, _ counts: inout (records: Int, headers: Int)
+  ) throws -> HTTPResponse {
     let parts = request.path.split(separator: "/").map { $0.removingPercentEncoding ?? String($0) }
     guard parts.first == "entity" else { throw ERPRefusal(404, "Not found.") }
     if parts.count == 1 { return endpoints() }
@@ -193,8 +200,9 @@ public actor ERPServer {
     let key = parts.count > 4 ? parts[4...].joined(separator: "/") : nil
     switch (request.method, key) {
     case (.GET, nil):
-      if emptyList { return Self.json(200, .list([])) }
-      let found = try list(parts[3], query)
+      if fault == .emptyList { return Self.json(200, .list([])) }
+      var found = try list(parts[3], query)
+      if fault == .partialList { found = found.enumerated().filter { $0.offset.isMultiple(of: 2) }.map(\.element) }
       if query.isHeaderOnly { counts.headers = found.count } else { counts.records = found.count }
       return Self.json(200, .list(found))
     case (.GET, let path?) where parts.count == 7 && parts[5] == "status" && !path.isEmpty: return try actionStatus(parts[6])
@@ -329,6 +337,9 @@ public actor ERPServer {
     let fault = try JSONDecoder().decode(InstalledFault.self, from: json)
     if fault.kind == .endSessions { sessions = [:] } else { faults.append(fault) }
   }
+
+  /// Disarms all faults.
+  public func clearFaults() { faults = [] }
 
   /// The requests of late as JSON.
   public func requestLogJSON() -> Data {

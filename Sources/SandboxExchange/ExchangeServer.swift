@@ -35,6 +35,8 @@ public actor ExchangeServer {
   var era: Int
   var log = RequestLog()
   var faults: [InstalledFault] = []
+  /// Whether the request that is being answered gets listings with gaps.
+  var isListingPartial = false
   /// Until when a user was told to wait; who comes earlier is noted so in the log.
   var busyUntil: [String: Date] = [:]
   var subscriptions: [String: ServerSubscription] = [:]
@@ -176,6 +178,8 @@ public actor ExchangeServer {
       }
       let before = change
       defer { if change != before { tellListeners() } }
+      isListingPartial = fault?.kind == .partialList
+      if fault?.kind == .duplicate { _ = try perform(operation, caller, &entry) }
       var answer = try perform(operation, caller, &entry)
       if fault?.kind == .partialBatch { answer.messages = Self.cutShort(answer.messages, operation.name) }
       write(answer, operation.name, &reply)

@@ -172,7 +172,7 @@ extension ExchangeServer {
         xml.element("m:SyncState", syncState(place.folder, page.last))
         xml.element("m:IncludesLastItemInRange", page.isLast ? "true" : "false")
         xml.within("m:Changes") { xml in
-          for found in page.items {
+          for found in shown(page.items) {
             switch found {
             case .gone(let id): xml.within("t:Delete") { $0.empty("t:ItemId", [("Id", id), ("ChangeKey", "AQAAAA==")]) }
             case .here(let item) where item.arrival <= since && item.content <= since:

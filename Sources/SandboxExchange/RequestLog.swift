@@ -70,6 +70,10 @@ struct InstalledFault: Sendable, Codable {
     /// The second half of a batch ends with ErrorBatchProcessingStopped, unapplied effects aside.
     case partialBatch
     case forgetSyncStates
+    /// Carried out twice, as a proxy does that sends a request again; the second answer is given.
+    case duplicate
+    /// A listing leaves out every second entry, and nothing tells so.
+    case partialList
     /// A batch of more records than `limit` takes too long.
     case timeout
     /// Refused with status 429 and Retry-After in seconds, or as a date.
@@ -105,9 +109,17 @@ extension ExchangeServer {
     if fault.kind == .forgetSyncStates { era += 1 } else { faults.append(fault) }
   }
 
+  /// Disarms all faults.
+  public func clearFaults() { faults = [] }
+
   /// Records that a request is about.
   static func records(_ operation: XMLElement) -> Int {
     (operation.child("ItemIds") ?? operation.child("ItemChanges") ?? operation.child("Items"))?.children.count ?? 0
+  }
+
+  /// What a listing shows of its entries.
+  func shown<Entry>(_ entries: [Entry]) -> [Entry] {
+    isListingPartial ? entries.enumerated().filter { $0.offset.isMultiple(of: 2) }.map(\.element) : entries
   }
 
   func takeFault(_ operation: XMLElement) -> InstalledFault? {

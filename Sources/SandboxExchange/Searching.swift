@@ -13,6 +13,7 @@ extension ExchangeServer {
     var items = folder.items.compactMap { mailbox.items[$0] }
     if operation.attribute("Traversal") == "Associated" { items = [] }
     if let restriction = operation.child("Restriction")?.children.first { items = items.filter { matches($0, restriction) } }
+    items = shown(items)
     items.sort { $0.arrival > $1.arrival }
     sort(&items, by: operation.child("SortOrder")?.children("FieldOrder") ?? [])
     let view = operation.child("IndexedPageItemView")

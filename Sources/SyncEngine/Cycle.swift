@@ -67,7 +67,7 @@ struct Cycle: Sendable {
       parts: parts, log: log, spoke: spoke, employee: employee, colleagues: colleagues, exchange: exchange, folder: folder,
       run: run)
     try prepareTree()
-    try await Recovery(executor: executor).settleOpenIntents()
+    try await Recovery(executor: executor, guards: guards).settleOpenIntents()
     if !entitiesOnly {
       let moved = try await arrive(relocation, folder)
       if moved > 0 { report.counts["moved-items"] = moved }

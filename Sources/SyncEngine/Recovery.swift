@@ -9,18 +9,21 @@ struct Recovery: Sendable {
   private var exchange: any ExchangePort { executor.exchange }
 
   /// How long a server may still be carrying out a request whose client is gone, in milliseconds.
-  static let settlingMilliseconds: Int64 = 10_000
+  private let settlingMilliseconds: Int64
 
-  init(executor: Executor) { self.executor = executor }
+  init(executor: Executor, guards: Guards) {
+    self.executor = executor
+    settlingMilliseconds = Int64(guards.settleSeconds) * 1000
+  }
 
   /// A creation that was under way when its process ended may come into being after the look-up: it is given its time first.
   private func letSettle(_ open: [Intent]) async throws(SyncError) {
     let creates = open.filter { $0.sends > 0 && ["create", Forking.action, EmailContacts.action].contains($0.action) }
     guard let latest = creates.map(\.time).max() else { return }
-    let left = latest.milliseconds + Self.settlingMilliseconds - parts.surroundings.now().milliseconds
+    let left = latest.milliseconds + settlingMilliseconds - parts.surroundings.now().milliseconds
     // A clock that was set back must not stop the mailbox.
     guard left > 0 else { return }
-    do { try await parts.surroundings.sleep(min(left, Self.settlingMilliseconds)) } catch {
+    do { try await parts.surroundings.sleep(min(left, settlingMilliseconds)) } catch {
       throw SyncError(.cancelled, "cancelled while writes of an interrupted cycle settled")
     }
   }

@@ -128,6 +128,7 @@ import Testing
     Case(alice, alice + "\n  - {id: EP00000002, email: b@b.test}", "employees[1].id", "is used twice", "one mailbox an employee"),
     Case(alice, alice + "\nguards: {invitations: -1}", "guards.invitations", "'-1' is not a number", "0 to 100000"),
     Case(alice, alice + "\nguards: {deletes: {percent: 101}}", "guards.deletes.percent", "'101' is not a number", "0 to 100"),
+    Case(alice, alice + "\nguards: {settle: 11m}", "guards.settle", "too short or too long", "from 1s to 10m"),
     Case(alice, alice + "\nguards: {creates: 5}", "guards.creates", "must be a section of keys", "count, percent"),
   ]
 

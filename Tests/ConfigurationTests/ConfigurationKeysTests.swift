@@ -106,11 +106,12 @@ import Testing
     var expected = Guards()
     #expect(expected.deletes == Guards.Limit(count: 10, percent: 5))
     #expect(expected.creates == Guards.Limit(count: 200, percent: 100))
-    #expect(expected.invitations == 20)
+    #expect(expected.invitations == 20 && expected.settleSeconds == 10)
     #expect(try settings(Examples.least).guards == expected)
     expected.deletes = Guards.Limit(count: 11, percent: 6)
     expected.creates = Guards.Limit(count: 201, percent: 99)
     expected.invitations = 21
+    expected.settleSeconds = 120
     #expect(try settings().guards == expected)
     #expect(try settings(Examples.least + "guards: {deletes: {count: 3}}\n").guards.deletes == Guards.Limit(count: 3, percent: 5))
   }

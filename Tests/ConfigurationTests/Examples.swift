@@ -82,6 +82,7 @@ enum Examples {
       deletes: {count: 11, percent: 6}
       creates: {count: 201, percent: 99}
       invitations: 21
+      settle: 2m
     schedules:
       - {name: office, every: 5m, from: "07:00", to: "24:00", days: [fri-mon, wed], zone: Europe/Zurich, types: [contacts, tasks]}
       - {name: night, cron: "30 2 * * mon-fri", employees: [BOB@example.test], full: true}

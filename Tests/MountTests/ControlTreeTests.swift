@@ -10,6 +10,8 @@ import Testing
   /// A plane with a counter of renderings.
   private final class Plane: ControlPlane {
     let rendered = Mutex(0)
+    /// Whether the files stay as they are.
+    let isStill = Mutex(false)
     let waiting = Mutex<[@Sendable (Int32) -> Void]>([])
 
     func files(employee: String?) -> [ControlFile] {
@@ -20,7 +22,7 @@ import Testing
 
     func contents(of file: ControlFile) -> (bytes: [UInt8], modified: Timestamp) {
       let count = rendered.withLock { count in
-        count += 1
+        if !isStill.withLock({ $0 }) { count += 1 }
         return count
       }
       return (Array("\(count)".utf8), Timestamp(seconds: Int64(count)))
@@ -88,5 +90,26 @@ import Testing
     #expect(tree.contents(file, ino: ino) == told)
     plane.answer()
     #expect(tree.contents(file, ino: ino).bytes != told.bytes)
+  }
+
+  @Test func `who hears that a write has ended sees at once what it led to`() {
+    let file = ControlFile(path: ["sync"], employee: nil, isWritable: true)
+    let ino = tree.number(of: .file(file))
+    let told = tree.contents(file, ino: ino)
+    let seen = Mutex<[UInt8]?>(nil)
+    _ = tree.write([], to: file, user: 0) { [tree] _ in seen.withLock { $0 = tree.contents(file, ino: ino).bytes } }
+    plane.answer()
+    #expect(seen.withLock { $0 } != nil && seen.withLock { $0 } != told.bytes)
+  }
+
+  @Test func `after a write a file has another time, so that the kernel drops what was written from its pages`() {
+    plane.isStill.withLock { $0 = true }
+    let file = ControlFile(path: ["sync"], employee: nil, isWritable: true)
+    let ino = tree.number(of: .file(file))
+    let told = tree.contents(file, ino: ino)
+    _ = tree.write([], to: file, user: 0) { _ in }
+    plane.answer()
+    let after = tree.contents(file, ino: ino)
+    #expect(after.bytes == told.bytes && after.modified > told.modified)
   }
 }

@@ -4,6 +4,9 @@ import tempfile
 
 import pytest
 
+pytest.register_assert_rewrite("concord", "crash_cases", "crash_policies")
+
+import boundaries
 import erp as erp_client
 import erp_schemas
 import mailbox
@@ -11,6 +14,7 @@ import processes
 import round_trip
 import schemas
 import strangers
+import tally
 
 
 @pytest.fixture
@@ -27,6 +31,8 @@ class World:
         self.directory = directory
         self.sandbox = processes.Sandbox(directory, *options)
         self.config = self.sandbox.config
+        # The sandbox carries out a request at once or never: what was in doubt need not be left alone for long.
+        self.config.write_text("guards: {settle: 1s}\n" + self.config.read_text())
         self.store = self.sandbox.store
         self.erp = erp_client.ERP(self.sandbox.base)
         self.control = erp_client.Control(self.sandbox.base)
@@ -154,8 +160,19 @@ def office():
         made.close()
 
 
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tally"] = tally.packed()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    if not error:  # else a test is reported that took its process along
+        tally.add(node.workeroutput["tally"])
+
+
 def pytest_terminal_summary(terminalreporter):
-    for line in strangers.lines():
+    for line in [*strangers.lines(), *boundaries.lines()]:
         terminalreporter.write_line(line)
     if schemas.directory():
         report = schemas.Report

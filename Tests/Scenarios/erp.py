@@ -83,6 +83,9 @@ class Control:
     def fault(self, side, **fault):
         requests.post(f"{self.base}/sandbox/{side}/fault", json={"count": 1, **fault}).raise_for_status()
 
+    def mend(self, side):
+        requests.delete(f"{self.base}/sandbox/{side}/fault").raise_for_status()
+
     def traffic(self, directory):
         for side in ("exchange", "erp"):
             requests.post(f"{self.base}/sandbox/{side}/traffic", data=str(directory).encode()).raise_for_status()

@@ -7,6 +7,7 @@ import pathlib
 from openapi_schema_validator import OAS30Validator, oas30_format_checker
 
 import schemas
+from tally import Tally
 
 ROOT = ["entity", "Default", "24.200.001"]
 # What the description leaves out, though servers send or take it: addresses of a record, the mark that removes a detail row.
@@ -114,7 +115,7 @@ def faults(exchange):
     return count, entity, found
 
 
-class Report:
+class Report(Tally):
     """Counts over a whole run."""
 
     bodies = 0

@@ -13,8 +13,8 @@ class ErpRecordId(ExtendedProperty):
     property_type = "String"
 
 
-exchangelib.Contact.register("erp_record_id", ErpRecordId)
-exchangelib.Task.register("erp_record_id", ErpRecordId)
+for item_class in (exchangelib.Contact, exchangelib.Task, exchangelib.CalendarItem, exchangelib.Message):
+    item_class.register("erp_record_id", ErpRecordId)
 
 
 def account(base, address, password="sandbox-user", user=None):

@@ -51,14 +51,15 @@ class Sandbox:
 class Daemon:
     """`concordfs mount` in the foreground over a configuration."""
 
-    def __init__(self, config, mount, wait=True, options=()):
+    def __init__(self, config, mount, wait=True, options=(), env=None):
         self.config = pathlib.Path(config)
         self.mount = pathlib.Path(mount)
         self.mount.mkdir(exist_ok=True)
         self.errors = self.config.parent / "daemon.log"
         with open(self.errors, "ab") as output:
             self.process = subprocess.Popen(
-                [PROGRAM, "mount", "-f", "-c", str(config), *(["-o", ",".join(options)] if options else []), str(mount)], stdout=output, stderr=subprocess.STDOUT)
+                [PROGRAM, "mount", "-f", "-c", str(config), *(["-o", ",".join(options)] if options else []), str(mount)], stdout=output, stderr=subprocess.STDOUT,
+                env={**os.environ, **(env or {})})
         if wait:
             try:
                 until(self.is_up, "mounting", process=self.process)

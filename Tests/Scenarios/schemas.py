@@ -7,6 +7,8 @@ import pathlib
 
 from lxml import etree
 
+from tally import Tally
+
 SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 MESSAGES = "http://schemas.microsoft.com/exchange/services/2006/messages"
 TYPES = "http://schemas.microsoft.com/exchange/services/2006/types"
@@ -48,7 +50,7 @@ def faults(path):
     return found
 
 
-class Report:
+class Report(Tally):
     """Counts over a whole run."""
 
     messages = 0

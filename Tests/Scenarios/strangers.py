@@ -3,8 +3,10 @@
 import collections
 import contextlib
 
+from tally import Tally
 
-class Steps:
+
+class Steps(Tally):
     """Counts over a whole run, by client and subject."""
 
     passed = collections.Counter()

@@ -2,6 +2,7 @@
 
 import collections
 import subprocess
+import sys
 
 import exchangelib
 import pytest
@@ -10,9 +11,18 @@ import mailbox
 import processes
 
 FOLDERS = [("alice", "ERP Contacts"), ("bob", "ERP Contacts"), ("carol", "Contacts")]
+COUNT = 24
+pytestmark = pytest.mark.parametrize(
+    "world", [("--contacts", str(COUNT), "--tasks", "0", "--events", "0", "--emails", "0")], indirect=True, ids=["contacts"])
 
 
-def assert_everything_once(world, contacts=60):
+@pytest.fixture(autouse=True)
+def small_batches(world):
+    """Several requests a mailbox, so that there is a middle to be killed in."""
+    world.edit(("    default_policy: Sales\n", "    default_policy: Sales\n    update_batch: 8\n    select_batch: 10\n"))
+
+
+def assert_everything_once(world, contacts=COUNT):
     ids = [contact["id"] for contact in world.erp.contacts()]
     assert len(ids) == contacts
     for person, folder in FOLDERS:
@@ -71,7 +81,7 @@ def test_an_import_whose_answer_is_lost_is_not_made_twice(mounted, fault):
     mounted.daemon.sync("all full wait")
     mounted.daemon.sync("all full wait")
     assert len(mounted.erp.by_name("Only")) == 1
-    assert_everything_once(mounted, 61)
+    assert_everything_once(mounted, COUNT + 1)
 
 
 def test_kill_while_an_import_is_under_way(mounted):
@@ -87,7 +97,7 @@ def test_kill_while_an_import_is_under_way(mounted):
     mounted.start()
     mounted.daemon.sync()
     assert len(mounted.erp.by_name("Once")) == 5
-    assert_everything_once(mounted, 65)
+    assert_everything_once(mounted, COUNT + 5)
 
 
 def test_a_forgotten_sync_state_doubles_nothing(mounted):
@@ -129,7 +139,7 @@ def test_two_daemons_do_not_share_a_store(mounted):
 
 
 def test_too_many_deletes_are_held_until_somebody_decides(mounted):
-    doomed = mounted.erp.contacts()[:30]
+    doomed = mounted.erp.contacts()[:12]
     for contact in doomed:
         mounted.erp.delete(contact)
     assert mounted.daemon.control("sync", "all wait\n") != 0
@@ -137,11 +147,11 @@ def test_too_many_deletes_are_held_until_somebody_decides(mounted):
     holds = sorted(path.name for path in (mounted.mount / ".control" / "holds").iterdir())
     assert len(holds) == 3
     text = mounted.daemon.read(f"holds/{holds[0]}")
-    assert "30 deletes of 60" in text and "delete" in text.splitlines()[-1]
+    assert f"12 deletes of {COUNT}" in text and "delete" in text.splitlines()[-1]
     for hold in holds:
         assert mounted.daemon.control("ctl", f"approve {hold}\n") == 0
     mounted.daemon.sync()
-    assert_everything_once(mounted, 30)
+    assert_everything_once(mounted, COUNT - 12)
 
 
 def test_fusermount_ends_the_daemon(mounted):
@@ -159,3 +169,23 @@ def test_unmounting_while_a_cycle_runs_and_somebody_waits_for_it(world):
     world.start()
     world.daemon.sync()
     assert_everything_once(world)
+
+
+def test_a_daemon_that_is_killed_between_two_waits_goes_at_once_and_leaves_nobody_waiting(mounted):
+    # The next write holds the file's page in the kernel while the daemon still has to tell what the last one led to.
+    code = "import os, sys\nfile = os.open(sys.argv[1], os.O_WRONLY)\nwhile True: os.write(file, b'alice@example.test contacts wait\\n')"
+    writer = subprocess.Popen([sys.executable, "-c", code, str(mounted.mount / ".control" / "sync")], stderr=subprocess.DEVNULL)
+    mounted.control.clear()
+    processes.until(lambda: operations(mounted, "SyncFolderItems") >= 5, "some cycles", process=mounted.daemon.process)
+    mounted.daemon.process.kill()
+    try:
+        assert mounted.daemon.process.wait(20) == -9
+        assert writer.wait(20) != 0
+    finally:
+        # A connection that nobody answers any more is ended; without the fault there is none.
+        subprocess.run(["umount", "-f", str(mounted.mount)], capture_output=True)
+        writer.kill()
+        writer.wait(20)
+    mounted.start()
+    mounted.daemon.sync()
+    assert_everything_once(mounted)

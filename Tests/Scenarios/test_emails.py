@@ -10,16 +10,11 @@ import requests
 from exchangelib import FileAttachment, HTMLBody, Mailbox, Message
 
 import mailbox
+from concord import activities, files_of
 from mailbox import folder as folder_of
 
 FOLDER = "ERP Mail"
 pytestmark = pytest.mark.parametrize("world", [("--contacts", "4")], indirect=True, ids=["small"])
-
-
-def activities(world, **fields):
-    answer = world.erp.session.get(f"{world.erp.root}/Email", params={"$expand": "files"})
-    answer.raise_for_status()
-    return [record for record in answer.json() if all(record[name].get("value") == value for name, value in fields.items())]
 
 
 def put_activity(world, files=(), **fields):
@@ -30,10 +25,6 @@ def put_activity(world, files=(), **fields):
         answer = world.erp.session.put(f"{world.erp.root}/Email/{made['id']}/files/{requests.utils.quote(name)}", data=content)
         assert answer.status_code == 204, answer.text
     return made
-
-
-def files_of(world, activity):
-    return {file["filename"].rsplit("\\", 1)[-1]: world.erp.session.get(world.erp.base + file["href"]).content for file in activity["files"]}
 
 
 def raw(subject="Hello", message_id="<1@other.test>", to="alice@example.test", sender="Robin Other <robin@other.test>", text="Hi\r\n"):
@@ -63,7 +54,6 @@ class OperationId(mailbox.ErpRecordId):
 
 Message.register("flags", MessageFlags)
 Message.register("operation_id", OperationId)
-Message.register("erp_record_id", mailbox.ErpRecordId)
 SentMessage = Message
 
 

@@ -6,7 +6,8 @@ import subprocess
 import pytest
 
 import processes
-from test_emails import FOLDER, activities, eml, files_of, messages, put_activity, put_message, raw
+from concord import activities, check_emails, files_of
+from test_emails import FOLDER, eml, put_activity, put_message, raw
 from exchangelib import FileAttachment, Message
 from mailbox import folder as folder_of
 
@@ -22,18 +23,7 @@ def put_message_with_files(world, subject="With files"):
 
 
 def assert_everything_once(world, count):
-    everything = activities(world)
-    assert len(everything) == count
-    assert len({record["note"]["value"] or record["id"] for record in everything}) == count
-    for person, folder in PEOPLE:
-        items = messages(world, person, folder)
-        assert max(collections.Counter(item.message_id for item in items).values()) == 1, person
-        assert len({item.erp_record_id for item in items} - {None}) == len(items), person
-        files = list((world.mount / f"{person}@example.test" / folder).glob("*.eml"))
-        assert sorted(path.read_bytes() for path in files) == sorted(item.mime_content for item in items), person
-        for item in items:
-            record = next(record for record in everything if record["id"] == item.erp_record_id)
-            assert {file.name: file.content for file in item.attachments} == files_of(world, record), record["Subject"]["value"]
+    check_emails(world, PEOPLE, count)
 
 
 def settle(world):

@@ -303,7 +303,7 @@ def test_whole_days_are_dates_on_both_sides(office):
 
 
 def test_more_invitations_than_the_guard_allows_wait_for_a_decision(office):
-    office.config.write_text(office.config.read_text() + "guards: {invitations: 5}\n")
+    office.edit(("settle: 1s", "settle: 1s, invitations: 5"))
     for number in range(2):
         meeting(office, f"Many {number}")
     office.run("sync")
