@@ -65,6 +65,17 @@ def request(daemon):
         return None  # the mount died under the file
 
 
+def first_cycle(world):
+    """A session whose sign-in the daemon did not live to hear of takes a seat until the ERP ends it, which a test does not wait for."""
+    if world.daemon.control("sync", "all wait\n") == 0:
+        return
+    assert "no free API session" in world.daemon.read("sync").splitlines()[0]
+    boundaries.Crashes.seats += 1
+    world.control.fault("erp", kind="endSessions")
+    world.erp.login()
+    world.daemon.sync()
+
+
 def turn(case, number):
     """One action, a cycle that ends at the boundary of this number (0: at its own end), and what comes after. Returns how many boundaries it had,
     and the kind of the one that it ended at."""
@@ -80,8 +91,8 @@ def turn(case, number):
         case.start()
     else:
         assert done == 0, world.daemon.read("log")
-    for _ in range(2):
-        world.daemon.sync()
+    first_cycle(world)
+    world.daemon.sync()
     case.check()
     case.after(number)
     told = collections.Counter((kind, to) for kind, to, _ in world.control.outbox())
