@@ -156,11 +156,11 @@ public struct AcumaticaClient: ERPPort {
   }
 
   private func record(_ id: EntityID, _ mapping: EntityMapping) async throws(SyncError) -> ERPRecord {
-    try decoded(try await session.send("GET", "/\(mapping.name)/\(id.rawValue)?\(Self.encoded(mapping.shape))"))
+    try Self.record(try await session.send("GET", "/\(mapping.name)/\(id.rawValue)?\(Self.encoded(mapping.shape))"))
   }
 
   func list(_ entity: String, _ query: [(String, String)]) async throws(SyncError) -> [ERPRecord] {
-    try decoded(try await session.send("GET", "/\(entity)?\(Self.encoded(query))"))
+    try Self.records(try await session.send("GET", "/\(entity)?\(Self.encoded(query))"))
   }
 
   func put(
@@ -171,7 +171,7 @@ public struct AcumaticaClient: ERPPort {
       throw SyncError(.malformedRequest, "a record of \(mapping.name) could not be encoded as JSON")
     }
     let path = "/\(mapping.name)?\(Self.encoded(mapping.shape))"
-    let record: ERPRecord = try decoded(try await session.send("PUT", path, body: bytes, headers: [condition]))
+    let record = try Self.record(try await session.send("PUT", path, body: bytes, headers: [condition]))
     guard mapping.isReadBack, let id = record.text("NoteID") ?? record.id else { return record }
     do throws(SyncError) {
       return try await self.record(EntityID(rawValue: id), mapping)
@@ -181,13 +181,26 @@ public struct AcumaticaClient: ERPPort {
     }
   }
 
-  func decoded<Answer: Decodable>(_ answer: HTTPResponse) throws(SyncError) -> Answer {
-    do {
-      return try JSONDecoder().decode(Answer.self, from: Data(answer.body.withoutByteOrderMark))
-    } catch {
-      throw SyncError(
-        .malformedAnswer, "the ERP answered something that is not the JSON expected", cause: "\(error)".prefix(200).description)
-    }
+  /// The one record that an answer holds.
+  static func record(_ answer: HTTPResponse) throws(SyncError) -> ERPRecord {
+    guard let record = ERPRecord(try json(answer)) else { throw unexpected("no object") }
+    return record
+  }
+
+  /// The records that an answer lists: all of them, or an error.
+  private static func records(_ answer: HTTPResponse) throws(SyncError) -> [ERPRecord] {
+    guard case .array(let elements) = try json(answer) else { throw unexpected("no array") }
+    let records = elements.compactMap { ERPRecord($0) }
+    guard records.count == elements.count else { throw unexpected("an element that is no object") }
+    return records
+  }
+
+  private static func json(_ answer: HTTPResponse) throws(SyncError) -> JSONNode {
+    do throws(JSONNode.Malformed) { return try JSONNode(answer.body.withoutByteOrderMark) } catch { throw unexpected(error.description) }
+  }
+
+  private static func unexpected(_ cause: String) -> SyncError {
+    SyncError(.malformedAnswer, "the ERP answered something that is not the JSON expected", cause: cause)
   }
 
   private func mapped(_ record: ERPRecord, _ mapping: EntityMapping) throws(SyncError) -> Entity {

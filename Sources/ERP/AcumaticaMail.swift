@@ -9,7 +9,7 @@ extension AcumaticaClient {
   /// See `ERPMailPort`.
   public func message(_ id: EntityID) async throws(SyncError) -> EntityMessage {
     let query = Self.encoded([("$select", "NoteID,Body"), ("$expand", "files")])
-    let record: ERPRecord = try decoded(try await session.send("GET", "/Email/\(id.rawValue)?\(query)"))
+    let record = try Self.record(try await session.send("GET", "/Email/\(id.rawValue)?\(query)"))
     return EntityMessage(body: record.text("Body") ?? "", files: record.files)
   }
 

@@ -67,7 +67,7 @@ enum ERPErrors {
   }
 
   private static func refusals(_ body: [UInt8]) -> String? {
-    guard let record = try? JSONDecoder().decode(ERPRecord.self, from: Data(body)), !record.refusals.isEmpty else { return nil }
+    guard let record = (try? JSONNode(body[...])).flatMap({ ERPRecord($0) }), !record.refusals.isEmpty else { return nil }
     return excerpt(record.refusals.joined(separator: "; "))
   }
 

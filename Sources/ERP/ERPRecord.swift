@@ -2,7 +2,7 @@ import Foundation
 import Model
 
 /// A record as the contract-based REST API gives it: every field wrapped as `{"value": …}`, an empty one as `{}`.
-struct ERPRecord: Decodable, Sendable {
+struct ERPRecord: Sendable {
   /// NoteID of a top-level record.
   let id: String?
   /// Wrapped fields by contract name.
@@ -19,7 +19,7 @@ struct ERPRecord: Decodable, Sendable {
   let files: [EntityFile]
 
   /// One wrapped field.
-  struct Cell: Codable, Sendable, Hashable {
+  struct Cell: Encodable, Sendable, Hashable {
     /// What the field holds.
     enum Content: Sendable, Hashable {
       case text(String)
@@ -37,17 +37,15 @@ struct ERPRecord: Decodable, Sendable {
 
     private enum Key: String, CodingKey { case value, error }
 
-    init(from decoder: any Decoder) throws {
-      let container = try decoder.container(keyedBy: Key.self)
-      error = try? container.decodeIfPresent(String.self, forKey: .error)
-      if let text = try? container.decodeIfPresent(String.self, forKey: .value) {
-        content = .text(text)
-      } else if let flag = try? container.decodeIfPresent(Bool.self, forKey: .value) {
-        content = .flag(flag)
-      } else if let number = try? container.decodeIfPresent(Decimal.self, forKey: .value) {
-        content = .number(number)
-      } else {
-        content = .null
+    /// The cell that a member of a record is; nil where it is no wrapped field. Labelled, for a node's cases are called as the content's.
+    init?(json node: JSONNode) {
+      guard case .object = node else { return nil }
+      error = node["error"]?.text
+      switch node["value"] {
+      case .text(let text): content = .text(text)
+      case .flag(let flag): content = .flag(flag)
+      case .number(let digits): content = Decimal(string: digits).map { .number($0) } ?? .null
+      default: content = .null
       }
     }
 
@@ -62,13 +60,6 @@ struct ERPRecord: Decodable, Sendable {
     }
   }
 
-  private struct Name: CodingKey {
-    let stringValue: String
-    let intValue: Int? = nil
-    init(stringValue: String) { self.stringValue = stringValue }
-    init?(intValue: Int) { nil }
-  }
-
   /// Members that are not wrapped fields (IS REST entity representation); `Links` as `_links`.
   private static let systemMembers: Set<String> = ["id", "rowNumber", "custom", "error", "files", "_links", "delete"]
   /// Linked records that are read.
@@ -76,41 +67,47 @@ struct ERPRecord: Decodable, Sendable {
   /// Detail arrays that are read; others are skipped.
   private static let rowMembers: Set<String> = ["Attendees"]
 
-  init(from decoder: any Decoder) throws {
-    let container = try decoder.container(keyedBy: Name.self)
-    var cells: [String: Cell] = [:]
+  /// The record of an answer; nil where it is no object.
+  init?(_ node: JSONNode) {
+    guard case .object(let members) = node else { return nil }
+    var cells: [String: Cell] = Dictionary(minimumCapacity: members.count)
     var linked: [String: ERPRecord] = [:]
     var rows: [String: [ERPRecord]] = [:]
-    for key in container.allKeys where !Self.systemMembers.contains(key.stringValue) {
-      if Self.linkedMembers.contains(key.stringValue) {
-        linked[key.stringValue] = try? container.decode(ERPRecord.self, forKey: key)
-      } else if Self.rowMembers.contains(key.stringValue) {
-        rows[key.stringValue] = try? container.decode([ERPRecord].self, forKey: key)
-      } else if let cell = try? container.decode(Cell.self, forKey: key) {
-        cells[key.stringValue] = cell
+    for member in members where !Self.systemMembers.contains(member.name) {
+      if Self.linkedMembers.contains(member.name) {
+        linked[member.name] = ERPRecord(member.value)
+      } else if Self.rowMembers.contains(member.name) {
+        if case .array(let elements) = member.value { rows[member.name] = elements.compactMap { ERPRecord($0) } }
+      } else if let cell = Cell(json: member.value) {
+        cells[member.name] = cell
       }
     }
     self.cells = cells
     self.linked = linked
     self.rows = rows
-    var custom: [String: Cell] = [:]
-    let views = try? container.decodeIfPresent([String: [String: Cell]].self, forKey: Name(stringValue: "custom"))
-    for (view, elements) in views ?? [:] {
-      for (name, cell) in elements { custom["\(view).\(name)"] = cell }
-    }
-    self.custom = custom
-    id = try? container.decodeIfPresent(String.self, forKey: Name(stringValue: "id"))
-    error = try? container.decodeIfPresent(String.self, forKey: Name(stringValue: "error"))
-    let listed = (try? container.decodeIfPresent([FileLink].self, forKey: Name(stringValue: "files"))) ?? []
-    files = listed.map { link in
-      // The name comes with the form's name and the record's key before it, up to the last backslash.
-      EntityFile(id: link.id, name: link.filename.split(separator: "\\").last.map(String.init) ?? "attachment")
-    }
+    custom = Self.custom(node["custom"])
+    id = node["id"]?.text
+    error = node["error"]?.text
+    files = Self.files(node["files"])
   }
 
-  private struct FileLink: Decodable {
-    var id: String
-    var filename: String
+  private static func custom(_ node: JSONNode?) -> [String: Cell] {
+    guard case .object(let views)? = node else { return [:] }
+    var cells: [String: Cell] = [:]
+    for view in views {
+      guard case .object(let elements) = view.value else { continue }
+      for element in elements { cells["\(view.name).\(element.name)"] = Cell(json: element.value) }
+    }
+    return cells
+  }
+
+  private static func files(_ node: JSONNode?) -> [EntityFile] {
+    guard case .array(let links)? = node else { return [] }
+    return links.compactMap { link in
+      guard let id = link["id"]?.text, let path = link["filename"]?.text else { return nil }
+      // The name comes with the form's name and the record's key before it, up to the last backslash.
+      return EntityFile(id: id, name: path.split(separator: "\\").last.map(String.init) ?? "attachment")
+    }
   }
 
   /// The text of a field; nil where it is empty.

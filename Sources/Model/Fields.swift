@@ -65,8 +65,17 @@ extension Fields: Codable {
   }
 }
 
+/// Whether a text is one line with nothing to take off its end: nearly all are, and need no work.
+private func isCanonicalLine(_ text: String) -> Bool {
+  for byte in text.utf8 where byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") { return false }
+  // 0xA0 ends a no-break space, and some letters, which the long way leaves alone.
+  guard let last = text.utf8.last else { return true }
+  return last != UInt8(ascii: " ") && last != UInt8(ascii: "\t") && last != 0xA0
+}
+
 /// Text in the form it is compared in: LF line ends, no trailing white space on a line or at the end.
 public func canonicalText(_ text: String) -> String {
+  if isCanonicalLine(text) { return text }
   let lines = text.replacing("\r\n", with: "\n").replacing("\r", with: "\n").split(separator: "\n", omittingEmptySubsequences: false)
   var trimmed = lines.map { line -> Substring in
     var line = line

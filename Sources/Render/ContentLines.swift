@@ -14,6 +14,10 @@ struct ContentLines {
   }
 
   private mutating func fold(_ line: String) {
+    if line.utf8.count <= Self.octetsPerLine {
+      bytes.append(contentsOf: line.utf8)
+      return bytes.append(contentsOf: [13, 10])
+    }
     var room = Self.octetsPerLine
     for character in line.unicodeScalars {
       let octets = UTF8.width(character)
@@ -21,7 +25,7 @@ struct ContentLines {
         bytes += [13, 10, 32]
         room = Self.octetsPerLine - 1
       }
-      bytes += Array(String(character).utf8)
+      bytes.append(contentsOf: UTF8.encode(character) ?? UTF8.encodedReplacementCharacter)
       room -= octets
     }
     bytes += [13, 10]
@@ -29,6 +33,7 @@ struct ContentLines {
 
   /// A text value: backslash, semicolon and comma escaped, every kind of line end as `\n`, other control characters dropped.
   static func text(_ value: String) -> String {
+    if value.utf8.allSatisfy(isPlain) { return value }
     var result = ""
     var previous: Unicode.Scalar?
     for scalar in value.unicodeScalars {
@@ -45,6 +50,11 @@ struct ContentLines {
       previous = scalar
     }
     return result
+  }
+
+  /// Whether a byte stands for itself in a text, whatever is around it: printable ASCII but for the three escaped characters.
+  private static func isPlain(_ byte: UInt8) -> Bool {
+    byte >= 0x20 && byte < 0x7F && byte != UInt8(ascii: "\\") && byte != UInt8(ascii: ";") && byte != UInt8(ascii: ",")
   }
 
   /// A parameter's value: quoted where it needs to be; quotes and control characters cannot be expressed and are dropped.

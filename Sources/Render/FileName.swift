@@ -41,6 +41,7 @@ public enum FileName {
   }
 
   private static func cleaned(_ title: String) -> String {
+    if isClean(title) { return title }
     var result = String.UnicodeScalarView()
     for scalar in title.precomposedStringWithCanonicalMapping.unicodeScalars {
       if scalar == "/" || scalar == "\\" {
@@ -55,6 +56,18 @@ public enum FileName {
     while let first = name.first, first == "." || first == "-" || first == " " { name.removeFirst() }
     while let last = name.last, last == "." || last == " " { name.removeLast() }
     return name.isEmpty ? "(no name)" : name
+  }
+
+  /// Whether a title is a name as it is: letters, digits and marks of ASCII with single spaces between them, as most are.
+  private static func isClean(_ title: String) -> Bool {
+    var previous = UInt8(ascii: " ")
+    for byte in title.utf8 {
+      guard byte >= 0x20, byte < 0x7F, byte != UInt8(ascii: "/"), byte != UInt8(ascii: "\\") else { return false }
+      if byte == UInt8(ascii: " ") && previous == byte { return false }
+      previous = byte
+    }
+    guard let first = title.utf8.first, first != UInt8(ascii: "."), first != UInt8(ascii: "-") else { return false }
+    return previous != UInt8(ascii: " ") && previous != UInt8(ascii: ".")
   }
 
   /// Control characters, and marks that turn the direction of text around so that a name shows as another.

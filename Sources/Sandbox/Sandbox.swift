@@ -190,6 +190,8 @@ public final class Sandbox: Sendable {
       case (.POST, "/sandbox/exchange/forget-subscriptions"): await exchange.forgetSubscriptions()
       case (.GET, "/sandbox/exchange/outbox"): return json(await exchange.outboxJSON())
       case (.DELETE, "/sandbox/exchange/outbox"): await exchange.clearOutbox()
+      case (.GET, "/sandbox/exchange/totals"): return json(await exchange.totalsJSON())
+      case (.GET, "/sandbox/erp/totals"): return json(await erp.totalsJSON())
       case (.GET, "/sandbox/erp/log"): return json(await erp.requestLogJSON())
       case (.DELETE, "/sandbox/erp/log"): await erp.clearLog()
       case (.POST, "/sandbox/erp/traffic"): await erp.writeTraffic(to: String(decoding: body, as: UTF8.self))

@@ -49,6 +49,8 @@ public actor ERPServer {
   /// Where bodies are written, when somebody asked for them.
   var trafficDirectory: String?
   private var logged = 0
+  /// Bytes of all requests' and answers' bodies.
+  private var (received, sent) = (0, 0)
   /// Where everything is kept; nil: nowhere.
   var database: SandboxDatabase?
   /// What could not be written yet.
@@ -297,6 +299,8 @@ public actor ERPServer {
         sequence: logged, time: configuration.now(), method: request.method.rawValue, path: request.path, query: query,
         entity: parts.count > 3 ? parts[3] : "", status: response.statusCode.code, records: counts.records, headers: counts.headers,
         bytes: size, bytesIn: body.count, isEarly: isEarly))
+    received += body.count
+    sent += size
     if log.count > Self.logLimit { log.removeFirst(log.count - Self.logLimit / 2) }
     guard let directory = trafficDirectory, !request.path.contains("/auth/") else { return }
     let exchange = RecordedExchange(
@@ -347,6 +351,9 @@ public actor ERPServer {
     encoder.dateEncodingStrategy = .millisecondsSince1970
     return (try? encoder.encode(log)) ?? Data("[]".utf8)
   }
+
+  /// Requests and bytes since the start as JSON.
+  public func totalsJSON() -> Data { Data("{\"requests\":\(logged),\"bytesIn\":\(received),\"bytesOut\":\(sent)}".utf8) }
 
   /// Forgets the requests of late.
   public func clearLog() { log = [] }

@@ -30,7 +30,15 @@ struct RequestLog: Sendable {
   /// Requests kept at most.
   static let limit = 20_000
 
+  /// What a user's requests came to since the start, forgotten ones included.
+  struct Totals: Sendable, Codable {
+    var requests = 0
+    var bytesIn = 0
+    var bytesOut = 0
+  }
+
   private(set) var entries: [Entry] = []
+  private(set) var totals: [String: Totals] = [:]
   private var sequence = 0
   /// Where raw requests and replies are written, when somebody asked for them.
   var trafficDirectory: String?
@@ -40,6 +48,9 @@ struct RequestLog: Sendable {
     var entry = entry
     entry.sequence = sequence
     entries.append(entry)
+    totals[entry.user, default: Totals()].requests += 1
+    totals[entry.user, default: Totals()].bytesIn += entry.bytesIn
+    totals[entry.user, default: Totals()].bytesOut += entry.bytesOut
     if entries.count > Self.limit { entries.removeFirst(entries.count - Self.limit / 2) }
     guard let directory = trafficDirectory else { return }
     let name = String(format: "%06d-%@", sequence, entry.operation.filter { $0.isLetter })
@@ -157,6 +168,9 @@ extension ExchangeServer {
     encoder.dateEncodingStrategy = .millisecondsSince1970
     return (try? encoder.encode(log.entries)) ?? Data("[]".utf8)
   }
+
+  /// Requests and bytes by user as JSON.
+  public func totalsJSON() -> Data { (try? JSONEncoder().encode(log.totals)) ?? Data("{}".utf8) }
 
   /// Forgets the requests of late.
   public func clearLog() { log.clear() }

@@ -17,6 +17,16 @@ struct MemoryReader: RecordReader {
     return Array(found.sorted { $0.revision < $1.revision }.prefix(limit))
   }
 
+  func entityMarks(kind: RecordKind, after revision: Int64, mailbox: Mailbox, limit: Int) throws -> [EntityMark] {
+    try entities(kind: kind, after: revision, limit: limit).map { stored in
+      EntityMark(
+        id: stored.entity.id, revision: stored.revision, isDeleted: stored.isDeleted,
+        link: try link(entity: stored.entity.id, kind: kind, mailbox: mailbox)?.id)
+    }
+  }
+
+  func entityKey(_ id: EntityID, kind: RecordKind) throws -> String? { try entity(id, kind: kind)?.entity.key }
+
   func entities(kind: RecordKind, email: String) throws -> [StoredEntity] {
     let found = box.state.entities.filter {
       $0.kind == kind && !$0.stored.isDeleted && $0.stored.entity.fields.text(.email1)?.lowercased() == email
@@ -50,6 +60,15 @@ struct MemoryReader: RecordReader {
   func items(kind: RecordKind, mailbox: Mailbox, after revision: Int64, limit: Int) throws -> [StoredItem] {
     let found = rows(kind, mailbox) { $0.revision > revision }.compactMap(\.stored)
     return Array(found.sorted { $0.revision < $1.revision }.prefix(limit))
+  }
+
+  func itemMarks(kind: RecordKind, mailbox: Mailbox, after revision: Int64, limit: Int) throws -> [ItemMark] {
+    try items(kind: kind, mailbox: mailbox, after: revision, limit: limit).map { stored in
+      let link = try link(item: stored.item.version.id, kind: kind, mailbox: mailbox)
+      return ItemMark(
+        id: stored.item.version.id, revision: stored.revision, presence: stored.presence, foreignID: stored.item.foreignID, link: link?.id,
+        linkedEntity: link?.entityID)
+    }
   }
 
   private func byID(_ rows: [MemoryState.ItemRow]) -> [StoredItem] { rows.sorted { $0.id < $1.id }.compactMap(\.stored) }

@@ -18,11 +18,14 @@ public protocol RecordReader {
   func meta(_ key: String) throws -> String?
   func entity(_ id: EntityID, kind: RecordKind) throws -> StoredEntity?
   func entities(kind: RecordKind, after revision: Int64, limit: Int) throws -> [StoredEntity]
+  func entityMarks(kind: RecordKind, after revision: Int64, mailbox: Mailbox, limit: Int) throws -> [EntityMark]
+  func entityKey(_ id: EntityID, kind: RecordKind) throws -> String?
   func entities(kind: RecordKind, email: String) throws -> [StoredEntity]
   func entityVersions(kind: RecordKind) throws -> [EntityID: String]
   func lastEntityRevision(kind: RecordKind) throws -> Int64
   func item(_ id: ItemID, kind: RecordKind, mailbox: Mailbox) throws -> StoredItem?
   func items(kind: RecordKind, mailbox: Mailbox, after revision: Int64, limit: Int) throws -> [StoredItem]
+  func itemMarks(kind: RecordKind, mailbox: Mailbox, after revision: Int64, limit: Int) throws -> [ItemMark]
   func items(kind: RecordKind, mailbox: Mailbox, foreignID: EntityID) throws -> [StoredItem]
   func items(kind: RecordKind, mailbox: Mailbox, email: String) throws -> [StoredItem]
   func leftItems(kind: RecordKind, mailbox: Mailbox) throws -> [StoredItem]

@@ -44,6 +44,54 @@ public struct StoredItem: Sendable, Hashable {
   }
 }
 
+/// Of an entity what tells whether it has to be looked at.
+public struct EntityMark: Sendable, Hashable {
+  /// The identity.
+  public var id: EntityID
+  /// Rises with every change of what was observed.
+  public var revision: Int64
+  /// Deleted, by positive evidence.
+  public var isDeleted: Bool
+  /// Number of its link in the mailbox asked for; nil: none.
+  public var link: Int64?
+
+  /// Creates the value from its parts.
+  public init(id: EntityID, revision: Int64, isDeleted: Bool, link: Int64?) {
+    self.id = id
+    self.revision = revision
+    self.isDeleted = isDeleted
+    self.link = link
+  }
+}
+
+/// Of an item what tells whether it has to be looked at.
+public struct ItemMark: Sendable, Hashable {
+  /// The identity.
+  public var id: ItemID
+  /// Rises with every change of what was observed.
+  public var revision: Int64
+  /// Where it is.
+  public var presence: StoredItem.Presence
+  /// The ERP's id stamped on it; nil: none.
+  public var foreignID: EntityID?
+  /// Number of its link; nil: none.
+  public var link: Int64?
+  /// The entity that it is linked to; nil: none.
+  public var linkedEntity: EntityID?
+
+  /// Creates the value from its parts.
+  public init(
+    id: ItemID, revision: Int64, presence: StoredItem.Presence, foreignID: EntityID?, link: Int64?, linkedEntity: EntityID?
+  ) {
+    self.id = id
+    self.revision = revision
+    self.presence = presence
+    self.foreignID = foreignID
+    self.link = link
+    self.linkedEntity = linkedEntity
+  }
+}
+
 /// One mailbox's pairing of one entity with one item, with what both were last agreed to be.
 public struct Link: Sendable, Hashable {
   /// Whether the pair is synchronized.

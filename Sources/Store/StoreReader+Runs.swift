@@ -13,7 +13,7 @@ extension StoreReader {
         id: OperationID(rawValue: row[0]), run: row[1], mailbox: Mailbox(address: row[2]), kind: try row.kind(3), side: row.side(4),
         action: row[5],
         link: row[6], entityID: (row[7] as String?).map(EntityID.init), itemID: (row[8] as String?).map(ItemID.init),
-        payload: try Coding.value(Fields.self, row[9]), sends: row[10], time: row.time(11))
+        payload: try Coding.record(Fields.self, row[9]), sends: row[10], time: row.time(11))
     }
   }
 

@@ -20,7 +20,7 @@ public struct StoreReader {
   private static let entitiesByEmail = entityColumns + "INDEXED BY entity_email "
 
   private func storedEntity(_ row: Row) throws -> StoredEntity {
-    StoredEntity(entity: try Coding.value(Entity.self, row[0]), revision: row[1], isDeleted: row[2])
+    StoredEntity(entity: try Coding.record(Entity.self, row[0]), revision: row[1], isDeleted: row[2])
   }
 
   /// One entity; nil: never seen.
@@ -32,6 +32,22 @@ public struct StoreReader {
   public func entities(kind: RecordKind, after revision: Int64, limit: Int) throws -> [StoredEntity] {
     try db.rows(
       Self.entityColumns + "WHERE kind = ? AND revision > ? ORDER BY revision LIMIT ?", [kind.rawValue, revision, limit], storedEntity)
+  }
+
+  /// Where the ERP's numbering puts an entity (its visible key); nil: never seen.
+  public func entityKey(_ id: EntityID, kind: RecordKind) throws -> String? {
+    try db.row("SELECT record FROM entity WHERE kind = ? AND id = ?", [kind.rawValue, id.rawValue]) { try Coding.entityKey($0[0]) }
+  }
+
+  /// Entities that changed after a revision, by rising revision, without their values.
+  public func entityMarks(kind: RecordKind, after revision: Int64, mailbox: Mailbox, limit: Int) throws -> [EntityMark] {
+    try db.rows(
+      """
+      SELECT entity.id, entity.revision, entity.deleted, link.id FROM entity LEFT JOIN link
+        ON link.mailbox = ? AND link.kind = entity.kind AND link.entity_id = entity.id
+      WHERE entity.kind = ? AND entity.revision > ? ORDER BY entity.revision LIMIT ?
+      """, [mailbox.address, kind.rawValue, revision, limit]
+    ) { EntityMark(id: EntityID(rawValue: $0[0]), revision: $0[1], isDeleted: $0[2], link: $0[3]) }
   }
 
   /// Entities that have this e-mail address (lower case), or of emails this Message-ID (`Fields.lookupKey`), and are not deleted.
@@ -66,7 +82,7 @@ public struct StoreReader {
   private static let itemsByEmail = itemColumns(by: "item_email")
 
   private func storedItem(_ row: Row) throws -> StoredItem {
-    StoredItem(item: try Coding.value(Item.self, row[0]), revision: row[1], presence: StoredItem.Presence(rawValue: row[2]) ?? .left)
+    StoredItem(item: try Coding.record(Item.self, row[0]), revision: row[1], presence: StoredItem.Presence(rawValue: row[2]) ?? .left)
   }
 
   /// One item whose contents were read; nil: never seen.
@@ -80,6 +96,21 @@ public struct StoreReader {
     try db.rows(
       Self.itemColumns + "AND revision > ? AND record IS NOT NULL ORDER BY revision LIMIT ?",
       [mailbox.address, kind.rawValue, revision, limit], storedItem)
+  }
+
+  /// Items that changed after a revision, by rising revision, without their values; only those whose contents were read.
+  public func itemMarks(kind: RecordKind, mailbox: Mailbox, after revision: Int64, limit: Int) throws -> [ItemMark] {
+    try db.rows(
+      """
+      SELECT item.id, item.revision, item.presence, item.foreign_id, link.id, link.entity_id FROM item LEFT JOIN link
+        ON link.mailbox = item.mailbox AND link.kind = item.kind AND link.item_id = item.id
+      WHERE item.mailbox = ? AND item.kind = ? AND item.revision > ? AND item.record IS NOT NULL ORDER BY item.revision LIMIT ?
+      """, [mailbox.address, kind.rawValue, revision, limit]
+    ) { row in
+      ItemMark(
+        id: ItemID(rawValue: row[0]), revision: row[1], presence: StoredItem.Presence(rawValue: row[2]) ?? .left,
+        foreignID: (row[3] as String?).map(EntityID.init), link: row[4], linkedEntity: (row[5] as String?).map(EntityID.init))
+    }
   }
 
   /// Items that carry this stamp and are not deleted.
@@ -126,8 +157,9 @@ public struct StoreReader {
   private func link(_ row: Row) throws -> Link {
     Link(
       id: row[0], mailbox: Mailbox(address: row[1]), kind: try row.kind(2), entityID: (row[3] as String?).map(EntityID.init),
-      itemID: (row[4] as String?).map(ItemID.init), baseEntity: try Coding.optional(Base.self, row[5]),
-      baseItem: try Coding.optional(Base.self, row[6]), state: Link.State(rawValue: row[7]) ?? .detached, origin: row.side(8), uid: row[9],
+      itemID: (row[4] as String?).map(ItemID.init), baseEntity: try Coding.optionalRecord(Base.self, row[5]),
+      baseItem: try Coding.optionalRecord(Base.self, row[6]), state: Link.State(rawValue: row[7]) ?? .detached, origin: row.side(8),
+      uid: row[9],
       operationID: (row[10] as String?).map(OperationID.init), moveKey: row[11], syncedAt: row.optionalTime(12))
   }
 

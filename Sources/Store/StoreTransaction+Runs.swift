@@ -8,7 +8,7 @@ extension StoreTransaction {
       "INSERT OR REPLACE INTO intent VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       [
         intent.id.rawValue, intent.run, intent.mailbox.address, intent.kind.rawValue, intent.side.rawValue, intent.action, intent.link,
-        intent.entityID?.rawValue, intent.itemID?.rawValue, try Coding.text(intent.payload), intent.sends, intent.time.milliseconds,
+        intent.entityID?.rawValue, intent.itemID?.rawValue, try Coding.recordText(intent.payload), intent.sends, intent.time.milliseconds,
       ])
   }
 

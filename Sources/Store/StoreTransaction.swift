@@ -59,7 +59,7 @@ public final class StoreTransaction {
         revision = excluded.revision, deleted = 0
       """,
       [
-        kind.rawValue, entity.id.rawValue, entity.version, entity.fields.lookupKey, try Coding.text(entity), revision,
+        kind.rawValue, entity.id.rawValue, entity.version, entity.fields.lookupKey, try Coding.recordText(entity), revision,
       ])
     return !same
   }
@@ -110,13 +110,15 @@ public final class StoreTransaction {
     let revision = same ? known?.revision ?? 0 : try nextRevision()
     try db.run(
       """
-      INSERT INTO item (mailbox, kind, id, change_key, foreign_id, email, record, revision, unlisted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+      INSERT INTO item (mailbox, kind, id, change_key, foreign_id, email, record, revision, unlisted, form)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (mailbox, kind, id) DO UPDATE SET change_key = excluded.change_key, foreign_id = excluded.foreign_id, email = excluded.email,
-        record = excluded.record, revision = excluded.revision, presence = 0, unread = 0, unlisted = max(unlisted, excluded.unlisted)
+        record = excluded.record, revision = excluded.revision, presence = 0, unread = 0, unlisted = max(unlisted, excluded.unlisted),
+        form = excluded.form
       """,
       [
         mailbox.address, kind.rawValue, item.version.id.rawValue, item.version.changeKey, item.foreignID?.rawValue,
-        item.fields.lookupKey, try Coding.text(item), revision, isCreated,
+        item.fields.lookupKey, try Coding.recordText(item), revision, isCreated, item.form?.rawValue,
       ])
     return !same
   }
@@ -149,10 +151,8 @@ public final class StoreTransaction {
   public func forgetItems(kind: RecordKind, mailbox: Mailbox) throws {
     // Occurrences of series are in no listing of a folder: a view of their own names them.
     try db.run(
-      """
-      UPDATE item SET unlisted = 1 WHERE mailbox = ? AND kind = ? AND presence = 0
-        AND (record IS NULL OR json_extract(record, '$.form') IS NOT 'occurrence')
-      """, [mailbox.address, kind.rawValue])
+      "UPDATE item SET unlisted = 1 WHERE mailbox = ? AND kind = ? AND presence = 0 AND form IS NOT 'occurrence'",
+      [mailbox.address, kind.rawValue])
   }
 
   /// Items that the listing which has just ended should have named and did not.
@@ -167,8 +167,9 @@ public final class StoreTransaction {
   /// Saves a link; a new one gets its number.
   public func save(_ link: Link) throws -> Link {
     let values: StatementArguments = [
-      link.mailbox.address, link.kind.rawValue, link.entityID?.rawValue, link.itemID?.rawValue, try link.baseEntity.map(Coding.text),
-      try link.baseItem.map(Coding.text), link.state.rawValue, link.origin.rawValue, link.uid, link.operationID?.rawValue, link.moveKey,
+      link.mailbox.address, link.kind.rawValue, link.entityID?.rawValue, link.itemID?.rawValue, try link.baseEntity.map(Coding.recordText),
+      try link.baseItem.map(Coding.recordText), link.state.rawValue, link.origin.rawValue, link.uid, link.operationID?.rawValue,
+      link.moveKey,
       link.syncedAt?.milliseconds,
     ]
     var saved = link

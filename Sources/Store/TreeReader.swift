@@ -95,7 +95,7 @@ extension StoreReader {
 
   /// Extended attributes of a file by their names below `user.concordfs.`.
   public func attributes(_ ino: Int64) throws -> [String: String] {
-    try Coding.optional([String: String].self, try db.row("SELECT value FROM attribute WHERE ino = ?", [ino]) { $0[0] as String }) ?? [:]
+    try db.row("SELECT value FROM attribute WHERE ino = ?", [ino]) { try Coding.record([String: String].self, $0[0]) } ?? [:]
   }
 
   /// How many files there are, and their bytes.

@@ -174,7 +174,7 @@ extension StoreTransaction {
 
   private func putAttributes(_ file: TreeFile, _ ino: Int64) throws {
     if file.attributes.isEmpty { return try db.run("DELETE FROM attribute WHERE ino = ?", [ino]) }
-    try db.run("INSERT OR REPLACE INTO attribute VALUES (?, ?)", [ino, try Coding.text(file.attributes)])
+    try db.run("INSERT OR REPLACE INTO attribute VALUES (?, ?)", [ino, try Coding.recordText(file.attributes)])
   }
 
   /// The wished name, or where it is taken the name with a mark from the UID.

@@ -14,8 +14,13 @@ struct Cycle: Sendable {
   let exchange: any ExchangePort
   let owner: OwnerLock
 
-  /// Pairs decided and written at once.
+  /// Pairs decided at once where nothing is written.
   static let chunk = 100
+  /// Pairs decided and written at once: several batches for each connection, so that none waits long for the others; of messages, which may
+  /// be large and go one by one, fewer.
+  private var chunk: Int {
+    spoke.kind == .emails ? Self.chunk : min(max(4 * spoke.account.updateBatch * spoke.account.concurrency, Self.chunk), 1000)
+  }
   /// How often a cycle looks again at what its own writes brought up.
   static let passes = 3
 
@@ -82,10 +87,10 @@ struct Cycle: Sendable {
     }
     var planner = try Planner.make(self, isFirstRun: isFirstRun, folder: folder)
     for pass in 1...Self.passes {
-      let agenda = try planner.agenda()
+      var agenda = try planner.agenda()
       if !agenda.candidates.isEmpty {
         let guarding = Guarding(parts: parts, guards: guards, spoke: spoke)
-        var count = try count(agenda, planner)
+        var count = try count(&agenda, planner, isFirstPass: pass == 1)
         switch try guarding.verdict(count, isFirstRun: isFirstRun, at: parts.surroundings.now()) {
         case .goes: break
         case .held(let hold):
@@ -94,7 +99,7 @@ struct Cycle: Sendable {
           return
         case .discarded:
           planner.discarded = try parts.store.read { try Discarded(spoke, $0) }
-          count = try self.count(agenda, planner)
+          count = try self.count(&agenda, planner, isFirstPass: pass == 1)
         }
         if count.writes > 0 { try await owner.beforeWriting(spoke, exchange) }
         try await carryOut(agenda, planner, executor, &report, progress)
@@ -156,7 +161,7 @@ struct Cycle: Sendable {
     _ progress: @Sendable (CycleProgress) -> Void
   ) async throws(SyncError) {
     var done = 0
-    for chunk in agenda.candidates.inBatches(of: Self.chunk) {
+    for chunk in agenda.candidates.inBatches(of: chunk) {
       // What shares a record with another decision is decided anew once that is carried out.
       var waiting = chunk
       for _ in 1...Self.passes where !waiting.isEmpty {
@@ -207,12 +212,20 @@ struct Cycle: Sendable {
     return result
   }
 
-  private func count(_ agenda: Planner.Agenda, _ planner: Planner) throws(SyncError) -> Guarding.Count {
+  /// Counts what the agenda amounts to. Pairs with nothing to do are taken off it: their own two records alone decide about them, and a
+  /// change of either brings them up again. Later passes look at what this cycle wrote itself, which mostly needs no second note.
+  private func count(_ agenda: inout Planner.Agenda, _ planner: Planner, isFirstPass: Bool) throws(SyncError) -> Guarding.Count {
     var count = Guarding.Count()
+    var due: [Candidate] = []
     for chunk in agenda.candidates.inBatches(of: Self.chunk) {
-      let decided = try parts.store.read { reader in try chunk.compactMap { try planner.decide($0, reader) } }
-      for decision in decided { count.add(decision) }
+      let decided = try parts.store.read { reader in try chunk.map { ($0, try planner.decide($0, reader)) } }
+      for (candidate, decision) in decided {
+        if let decision { count.add(decision) }
+        if case .link = candidate, decision?.actions.isEmpty ?? true || (!isFirstPass && decision?.isSettled ?? false) { continue }
+        due.append(candidate)
+      }
     }
+    agenda.candidates = due
     return count
   }
 

@@ -15,13 +15,15 @@ struct ERPFeed: Sendable {
     let cursorName = "erp/\(kind.rawValue)"
     let cursor = full ? nil : try parts.store.read { try $0.cursor(cursorName) }
     var fetched = 0
-    var page: String?
     var latest = cursor ?? ""
     let known = try parts.store.read { (owners: try OwnerCodes.known($0), count: full ? try $0.entityVersions(kind: kind).count : 0) }
     var (merged, fresh) = (known.owners, OwnerCodes())
-    repeat {
-      let answer = try await parts.erp.changes(of: kind, since: cursor, page: page)
-      let isLast = answer.nextPage == nil
+    var answer = try await parts.erp.changes(of: kind, since: cursor, page: nil)
+    while true {
+      // While a page is stored, the next one is on its way.
+      let page = answer.nextPage
+      async let following = pageAhead(page, kind, cursor)
+      let isLast = page == nil
       // Pages come in no order: the cursor is the latest of all, stored once all are.
       latest = max(latest, answer.cursor)
       let reached = latest
@@ -30,16 +32,25 @@ struct ERPFeed: Sendable {
       fetched += answer.entities.count
       // What records no longer show is forgotten only where all were read.
       let learned = full && kind == .contacts && fetched >= known.count ? fresh : merged
+      let entities = answer.entities
       try parts.store.write { transaction in
-        for entity in answer.entities { _ = try transaction.observe(entity, kind: kind) }
+        for entity in entities { _ = try transaction.observe(entity, kind: kind) }
         guard isLast else { return }
         try transaction.setCursor(cursorName, reached)
         if learned != known.owners { try learned.save(transaction) }
       }
-      page = answer.nextPage
       progress(CycleProgress(employee: nil, kind: kind, phase: "reading", done: fetched, total: nil))
-    } while page != nil
+      guard let next = await following else { break }
+      answer = try next.get()
+    }
     return fetched + (try await sweep(kind))
+  }
+
+  private func pageAhead(_ page: String?, _ kind: RecordKind, _ cursor: String?) async -> Result<EntityChangePage, SyncError>? {
+    guard let page else { return nil }
+    do throws(SyncError) {
+      return .success(try await parts.erp.changes(of: kind, since: cursor, page: page))
+    } catch { return .failure(error) }
   }
 
   /// Compares the listing of ids and versions with what is known. A listing that failed throws; absence is confirmed record by record.

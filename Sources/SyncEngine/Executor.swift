@@ -64,7 +64,12 @@ struct Executor: Sendable {
     for batch in erpWrites.inBatches(of: spoke.account.updateBatch) { tally.add(try await erp.write(batch, fresh: &fresh)) }
     let mailbox = MailboxWriter(executor: self, fresh: fresh)
     let halvesLeft = exchangeWrites.filter { !($0.isHalf && $0.pair.entity.map { fresh.failed.contains($0.entity.id) } ?? false) }
-    for batch in halvesLeft.inBatches(of: min(spoke.account.updateBatch, exchange.writeBatch)) { tally.add(try await mailbox.write(batch)) }
+    // No two batches of a chunk share a record. Occurrences share their series, whose writes must not cross.
+    let width = spoke.kind == .events ? 1 : spoke.account.concurrency
+    let batches = halvesLeft.inBatches(of: min(spoke.account.updateBatch, exchange.writeBatch))
+    for done in try await sideBySide(batches, width: width, { batch throws(SyncError) in try await mailbox.write(batch) }) {
+      tally.add(done)
+    }
     for fork in forks { tally.add(try await Forking(executor: self).fork(fork)) }
     return tally
   }

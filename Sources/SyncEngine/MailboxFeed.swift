@@ -32,10 +32,12 @@ struct MailboxFeed: Sendable {
   }
 
   private func readChanges(_ folder: FolderID, since stored: String?) async throws(SyncError) {
-    var cursor = stored
+    var page = try await exchange.changes(in: folder, of: spoke.mailbox, since: stored, limit: Self.pageLimit)
     var isFirst = true
     while true {
-      let page = try await exchange.changes(in: folder, of: spoke.mailbox, since: cursor, limit: Self.pageLimit)
+      // While a page is stored, the next one is on its way.
+      let end = page.isLast ? nil : page.cursor
+      async let following = pageAhead(after: end, folder)
       let startsOver = isFirst && stored == nil
       try parts.store.write { transaction in
         if startsOver { try transaction.forgetItems(kind: spoke.kind, mailbox: spoke.mailbox) }
@@ -55,21 +57,31 @@ struct MailboxFeed: Sendable {
         // A first listing is only worth its end: a cursor in its middle would hide what was not listed.
         if page.isLast || stored != nil { try transaction.setCursor(spoke.folderCursor(folder), page.cursor) }
       }
-      if page.isLast { return }
-      cursor = page.cursor
+      guard let next = await following else { return }
+      page = try next.get()
       isFirst = false
     }
+  }
+
+  private func pageAhead(after cursor: String?, _ folder: FolderID) async -> Result<ItemChangePage, SyncError>? {
+    guard let cursor else { return nil }
+    do throws(SyncError) {
+      return .success(try await exchange.changes(in: folder, of: spoke.mailbox, since: cursor, limit: Self.pageLimit))
+    } catch { return .failure(error) }
   }
 
   private func fetchContents(_ progress: @Sendable (CycleProgress) -> Void) async throws(SyncError) -> Int {
     var fetched = 0
     var failed: Set<ItemID> = []
     while true {
-      let limit = spoke.account.selectBatch + failed.count
+      let (batch, width) = (spoke.account.selectBatch, spoke.account.concurrency)
+      let limit = batch * width + failed.count
       let wanted = try parts.store.read { try $0.itemsToFetch(kind: spoke.kind, mailbox: spoke.mailbox, limit: limit) }
         .filter { !failed.contains($0) }
       if wanted.isEmpty { return fetched }
-      failed.formUnion(try await fetch(wanted))
+      for missed in try await sideBySide(wanted.inBatches(of: batch), width: width, { ids throws(SyncError) in try await fetch(ids) }) {
+        failed.formUnion(missed)
+      }
       fetched += wanted.count
       progress(CycleProgress(employee: spoke.mailbox.address, kind: spoke.kind, phase: "reading", done: fetched, total: nil))
     }

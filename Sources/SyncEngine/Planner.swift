@@ -35,6 +35,14 @@ struct Decided: Sendable {
   /// What decides whether others may be told of a write to a calendar.
   var notices = NoticeContext(isRebuild: true, isRetry: false, now: Timestamp(milliseconds: 0))
 
+  /// Whether nothing is left to note: the link knows both records as they are, and its file was put when it came to know them.
+  var isSettled: Bool {
+    guard let link = pair.link, link.state == .linked, let entity = pair.entity?.entity, let item = pair.item?.item else { return false }
+    return actions.allSatisfy { if case .acknowledge = $0.step { true } else { false } }
+      && link.baseEntity == Base(fields: entity.fields, version: entity.version)
+      && link.baseItem == Base(fields: item.fields, version: item.version.changeKey)
+  }
+
   /// Whom Exchange may tell of one of the actions.
   func notice(of action: Action) -> Notice { notice(of: action, notices) }
 
@@ -98,39 +106,38 @@ struct Planner: Sendable {
       var seen: Set<Candidate> = []
       var places: [Candidate: Place] = [:]
       func add(_ candidate: Candidate) { if seen.insert(candidate).inserted { agenda.candidates.append(candidate) } }
-      func place(_ candidate: Candidate, by entity: StoredEntity?, else id: String) {
-        if isRebuild { places[candidate] = Place(key: entity?.entity.key, id: id) }
+      func place(_ candidate: Candidate, by entity: EntityID?, else id: String) throws {
+        guard isRebuild else { return }
+        places[candidate] = Place(key: try entity.flatMap { try reader.entityKey($0, kind: spoke.kind) }, id: id)
       }
       agenda.itemRevision = Int64(try reader.cursor(spoke.progressCursor(.exchange)) ?? "") ?? 0
       while true {
-        let page = try reader.items(kind: spoke.kind, mailbox: spoke.mailbox, after: agenda.itemRevision, limit: Self.page)
-        for stored in page {
-          agenda.itemRevision = stored.revision
-          let link = try reader.link(item: stored.item.version.id, kind: spoke.kind, mailbox: spoke.mailbox)
+        let page = try reader.itemMarks(kind: spoke.kind, mailbox: spoke.mailbox, after: agenda.itemRevision, limit: Self.page)
+        for mark in page {
+          agenda.itemRevision = mark.revision
           let candidate: Candidate
-          if let link {
-            candidate = .link(link.id)
-          } else if stored.presence == .present {
-            candidate = .item(stored.item.version.id)
+          if let link = mark.link {
+            candidate = .link(link)
+          } else if mark.presence == .present {
+            candidate = .item(mark.id)
           } else {
             continue
           }
           add(candidate)
-          let named = try isRebuild ? (link?.entityID ?? stored.item.foreignID).flatMap { try reader.entity($0, kind: spoke.kind) } : nil
-          place(candidate, by: named, else: stored.item.version.id.rawValue)
+          try place(candidate, by: mark.linkedEntity ?? mark.foreignID, else: mark.id.rawValue)
         }
         if page.count < Self.page { break }
       }
       agenda.entityRevision = Int64(try reader.cursor(spoke.progressCursor(.erp)) ?? "") ?? 0
       while true {
-        let page = try reader.entities(kind: spoke.kind, after: agenda.entityRevision, limit: Self.page)
-        for stored in page {
-          agenda.entityRevision = stored.revision
-          let link = try reader.link(entity: stored.entity.id, kind: spoke.kind, mailbox: spoke.mailbox)
+        let page = try reader.entityMarks(
+          kind: spoke.kind, after: agenda.entityRevision, mailbox: spoke.mailbox, limit: Self.page)
+        for mark in page {
+          agenda.entityRevision = mark.revision
           let candidate: Candidate
-          if let link { candidate = .link(link.id) } else if !stored.isDeleted { candidate = .entity(stored.entity.id) } else { continue }
+          if let link = mark.link { candidate = .link(link) } else if !mark.isDeleted { candidate = .entity(mark.id) } else { continue }
           add(candidate)
-          place(candidate, by: stored, else: stored.entity.id.rawValue)
+          try place(candidate, by: mark.id, else: mark.id.rawValue)
         }
         if page.count < Self.page { break }
       }

@@ -7,10 +7,10 @@ import Testing
 @Suite struct ContactMappingTests {
   private static let mapping = ContactMapping.mapping
 
-  private static func record(_ json: String) throws -> ERPRecord { try JSONDecoder().decode(ERPRecord.self, from: Data(json.utf8)) }
+  private static func record(_ json: String) throws -> ERPRecord { try #require(ERPRecord(JSONNode(Array(json.utf8)[...]))) }
 
   private static func wire(_ body: ERPBody) throws -> ERPRecord {
-    try JSONDecoder().decode(ERPRecord.self, from: JSONEncoder().encode(body))
+    try #require(ERPRecord(JSONNode([UInt8](JSONEncoder().encode(body))[...])))
   }
 
   private static let known =
@@ -97,7 +97,7 @@ import Testing
   private static func record(_ slots: [String: String]) throws -> ERPRecord {
     var body = ERPBody()
     for (name, text) in slots { body.cells[name] = .text(text) }
-    return try JSONDecoder().decode(ERPRecord.self, from: JSONEncoder().encode(body))
+    return try #require(ERPRecord(JSONNode([UInt8](JSONEncoder().encode(body))[...])))
   }
 
   private static func read(_ slots: [String: String]) throws -> Fields {

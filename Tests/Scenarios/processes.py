@@ -26,7 +26,7 @@ def until(condition, what, seconds=PATIENCE, process=None):
 class Sandbox:
     """One `concordfs sandbox` on a free port of loopback, and the configuration that it wrote."""
 
-    def __init__(self, directory, *options, listen="127.0.0.1:0"):
+    def __init__(self, directory, *options, listen="127.0.0.1:0", patience=PATIENCE):
         self.directory = pathlib.Path(directory)
         self.config = self.directory / "config.yaml"
         self.store = self.directory / "cache.db"
@@ -35,7 +35,7 @@ class Sandbox:
             self.process = subprocess.Popen(
                 [PROGRAM, "sandbox", "--listen", listen, "--write-config", str(self.config), *options],
                 stdout=output, stderr=subprocess.STDOUT)
-        until(lambda: b"sandbox: Exchange at" in self.output.read_bytes(), "start of the sandbox", process=self.process)
+        until(lambda: b"sandbox: Exchange at" in self.output.read_bytes(), "start of the sandbox", patience, self.process)
         text = self.config.read_text()
         self.base = next(line.split()[1] for line in text.splitlines() if line.startswith("  url: "))
 
