@@ -1,4 +1,5 @@
 import Model
+import Render
 import Store
 
 /// One write that is due on one side for one pair.
@@ -64,14 +65,32 @@ struct Executor: Sendable {
     for batch in erpWrites.inBatches(of: spoke.account.updateBatch) { tally.add(try await erp.write(batch, fresh: &fresh)) }
     let mailbox = MailboxWriter(executor: self, fresh: fresh)
     let halvesLeft = exchangeWrites.filter { !($0.isHalf && $0.pair.entity.map { fresh.failed.contains($0.entity.id) } ?? false) }
-    // No two batches of a chunk share a record. Occurrences share their series, whose writes must not cross.
-    let width = spoke.kind == .events ? 1 : spoke.account.concurrency
-    let batches = halvesLeft.inBatches(of: min(spoke.account.updateBatch, exchange.writeBatch))
-    for done in try await sideBySide(batches, width: width, { batch throws(SyncError) in try await mailbox.write(batch) }) {
-      tally.add(done)
+    for wave in waves(halvesLeft) {
+      let batches = wave.writes.inBatches(of: min(spoke.account.updateBatch, exchange.writeBatch))
+      for done in try await sideBySide(batches, width: wave.width, { batch throws(SyncError) in try await mailbox.write(batch) }) {
+        tally.add(done)
+      }
     }
     for fork in forks { tally.add(try await Forking(executor: self).fork(fork)) }
     return tally
+  }
+
+  /// Writes in the order in which they go, and how many batches of them at once. No two batches of a chunk share a record; occurrences share
+  /// their series, whose writes must not cross. Of records that want one file name the first gets it, the others follow in their order: as in
+  /// a cache that is rebuilt later.
+  private func waves(_ writes: [DueWrite]) -> [(writes: [DueWrite], width: Int)] {
+    guard spoke.kind != .events, spoke.account.concurrency > 1 else { return [(writes, 1)] }
+    var names: Set<String> = []
+    var (first, others): ([DueWrite], [DueWrite]) = ([], [])
+    for write in writes {
+      let fields = write.pair.entity?.entity.fields ?? write.pair.item?.item.fields ?? Fields()
+      if names.insert(FileName.make(for: spoke.kind, fields: fields, zones: parts.zones).lowercased()).inserted {
+        first.append(write)
+      } else {
+        others.append(write)
+      }
+    }
+    return [(first, spoke.account.concurrency), (others, 1)]
   }
 
   private func warnOfSilence(_ write: DueWrite) {

@@ -19,7 +19,7 @@ def subcommands():
 def test_every_command_has_a_help_that_says_what_it_does():
     names = subcommands()
     assert {"mount", "sync", "plan", "check", "test", "status", "log", "holds", "journal", "why", "policy", "employee", "account", "init",
-            "sandbox"} == set(names)
+            "sandbox", "takeover"} == set(names)
     for name in names:
         overview = processes.run(name, "--help", check=0).stdout
         assert overview.startswith("OVERVIEW: ") and "USAGE: concordfs " + name in overview

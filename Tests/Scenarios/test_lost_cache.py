@@ -7,7 +7,6 @@ import datetime
 import os
 import subprocess
 
-import exchangelib
 import pytest
 
 import kinds
@@ -22,7 +21,6 @@ PEOPLE = [("alice", "ERP Contacts"), ("bob", "ERP Contacts"), ("carol", "Contact
 OPTIONS = ("--contacts", str(CONTACTS), "--tasks", str(TASKS), "--events", str(EVENTS), "--emails", "0")
 GUESTS = ["guest@outside.test", "second@outside.test"]
 
-exchangelib.CalendarItem.register("erp_record_id", mailbox.ErpRecordId)
 pytestmark = pytest.mark.parametrize("world", [OPTIONS], indirect=True, ids=["records"])
 
 

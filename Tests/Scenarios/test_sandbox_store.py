@@ -55,7 +55,7 @@ def test_a_restart_of_the_sandbox_changes_nothing_and_the_next_cycle_is_quiet(ke
     kept.control.clear()
     kept.daemon.sync()
     exchange, erp = kept.control.exchange_log(), kept.control.erp_log()
-    assert {entry["operation"] for entry in exchange} <= {"GetFolder", "SyncFolderItems"}
+    assert {entry["operation"] for entry in exchange} <= {"GetFolder", "SyncFolderItems", "GetUserConfiguration"}
     changes = [entry for entry in exchange if entry["operation"] == "SyncFolderItems"]
     assert len(changes) >= 3
     assert {entry["items"] for entry in changes} == {0}

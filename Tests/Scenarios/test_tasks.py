@@ -165,7 +165,9 @@ def test_a_lost_cache_doubles_no_task(office):
     office.control.clear()
     office.start()
     office.daemon.sync()
-    assert office.control.writes() == ["GetItem"] and len(office.erp.records("Task")) == 3
+    # The lost cache takes the mailboxes again that it had.
+    writes = [write for write in office.control.writes() if write != "UpdateUserConfiguration"]
+    assert writes == ["GetItem"] and len(office.erp.records("Task")) == 3
 
 
 def test_the_mount_shows_to_dos_that_icalendar_and_todoman_read(office):
