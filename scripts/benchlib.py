@@ -3,6 +3,7 @@
 import http.server
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,7 +31,9 @@ def programs():
 
 
 def workdir():
-    """A private directory on a disk, not in memory: BENCH_DIR or /var/tmp."""
+    """A private directory on a disk, not in memory: BENCH_DIR or /var/tmp. From here on a signal ends the script by its `finally` clauses."""
+    for number in [signal.SIGINT, signal.SIGTERM]:
+        signal.signal(number, lambda received, _: sys.exit(128 + received))
     return tempfile.TemporaryDirectory(prefix="concordfs-bench-", dir=os.environ.get("BENCH_DIR", "/var/tmp"))
 
 
