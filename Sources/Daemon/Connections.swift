@@ -14,6 +14,8 @@ struct Connections: Sendable {
   let exchange: [String: any ExchangePort]
   /// Clients of the accounts whose notifications are listened to.
   let listened: [String: EWSClient]
+  /// What rounds over these connections leave to later ones.
+  private let memory = RoundMemory()
 
   /// Prepares the connections; nothing is sent yet.
   /// - Parameter isReadOnly: refuse every write in the adapters, for plans and tests. Their session of the ERP is their own; that of the
@@ -49,7 +51,8 @@ struct Connections: Sendable {
   /// The parts of an engine over these connections.
   func parts(store: Store, installation: Installation, echo: @escaping @Sendable (LogEntry) -> Void) -> EngineParts {
     EngineParts(
-      store: store, erp: erp, exchange: exchange, surroundings: .system, zones: .system, installation: installation, echo: echo)
+      store: store, erp: erp, exchange: exchange, surroundings: .system, zones: .system, installation: installation,
+      memory: memory, echo: echo)
   }
 
   /// Signs out everywhere.

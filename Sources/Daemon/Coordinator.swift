@@ -8,8 +8,8 @@ actor Coordinator {
   enum Origin: Sendable {
     /// A schedule or a person: whatever is under way serves as well.
     case request
-    /// A mailbox told of a change: a round that runs may have passed it already.
-    case mailbox
+    /// Mailboxes told of changes: a round that runs may have passed them already.
+    case mailboxes
     /// The ERP told of a change: it is read, and carried to the mailboxes without asking them what changed there.
     case erp
   }
@@ -25,6 +25,13 @@ actor Coordinator {
     /// What is done before the cycles.
     var errand: Errand?
     var origin = Origin.request
+    /// The record types that each mailbox told of, by the employee's address.
+    var told: [String: Set<RecordKind>] = [:]
+
+    /// To look at what mailboxes told of.
+    static func look(at told: [String: Set<RecordKind>]) -> Demand {
+      Demand(employees: told.keys.sorted(), kinds: nil, isFull: false, origin: .mailboxes, told: told)
+    }
   }
 
   /// What a person wants back.
@@ -112,7 +119,8 @@ actor Coordinator {
     }
     if wanted.isEmpty { return .success(reports) }
     let engine = makeEngine(settings)
-    let employees = wanted.sorted()
+    let turned = wanted
+    let employees = turned.sorted()
     let task = Task { () async -> Result<[CycleReport], SyncError> in
       let result: Result<[CycleReport], SyncError>
       do throws(SyncError) {
@@ -121,11 +129,13 @@ actor Coordinator {
         case .undo(let run, let plan): _ = try await engine.undo(run: run, approved: plan)
         case nil: break
         }
-        let reports =
-          demand.origin == .erp
-          ? try await engine.carry(employees: employees, kinds: demand.kinds)
-          : try await engine.synchronize(employees: employees, kinds: demand.kinds, full: demand.isFull, isUrged: demand.isUrged)
-        result = .success(reports)
+        switch demand.origin {
+        case .request:
+          result = .success(
+            try await engine.synchronize(employees: employees, kinds: demand.kinds, full: demand.isFull, isUrged: demand.isUrged))
+        case .mailboxes: result = .success(try await engine.attend(demand.told.filter { turned.contains($0.key) }))
+        case .erp: result = .success(try await engine.carry(employees: employees, kinds: demand.kinds))
+        }
       } catch {
         result = .failure(error)
       }

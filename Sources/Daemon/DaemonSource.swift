@@ -127,20 +127,26 @@ final class DaemonSource: ControlSource {
   }
 
   func synchronize(_ demand: Coordinator.Demand) async -> Result<String, SyncError> {
-    let turned = Set(demand.employees ?? settings.employees.filter(\.isSynchronized).map(\.email))
-    state.withLock { $0.running.formUnion(turned) }
-    let result = await coordinator.synchronize(demand)
-    let running = await coordinator.running
-    state.withLock { $0.running = running }
-    onChange()
-    wakes.refresh()
-    switch result {
+    switch await reports(demand) {
     case .failure(let error): return .failure(error)
     case .success(let reports):
       if let error = reports.compactMap(\.error).first { return .failure(error) }
       if let hold = reports.compactMap(\.hold).first { return .failure(SyncError(.held, "held for a decision: \(hold)")) }
       return .success(Self.summary(reports))
     }
+  }
+
+  /// Runs a round, or joins one; gives what each employee and type came to.
+  func reports(_ demand: Coordinator.Demand) async -> Result<[CycleReport], SyncError> {
+    let turned = Set(demand.employees ?? settings.employees.filter(\.isSynchronized).map(\.email))
+    state.withLock { $0.running.formUnion(turned) }
+    let result = await coordinator.synchronize(demand)
+    let running = await coordinator.running
+    state.withLock { $0.running = running }
+    onChange()
+    // What notifications set off finds no folder that is not listened to.
+    if demand.origin == .request { wakes.refresh() }
+    return result
   }
 
   /// What a round did, in one line.

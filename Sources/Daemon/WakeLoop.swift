@@ -1,4 +1,5 @@
 import Model
+import SyncEngine
 import Synchronization
 
 /// What was told to have changed and has not been looked at yet.
@@ -19,12 +20,7 @@ struct Wakes: Sendable, Equatable {
   /// - Parameter isPaused: whether an employee's wakes are for nothing; the schedule looks when the pause has ended.
   func demands(isPaused: (String) -> Bool) -> [Coordinator.Demand] {
     let awake = mailboxes.filter { !isPaused($0.key) }
-    let groups = Dictionary(grouping: awake.keys, by: { awake[$0] ?? [] }).sorted {
-      $0.key.sorted().lexicographicallyPrecedes($1.key.sorted())
-    }
-    var demands = groups.map {
-      Coordinator.Demand(employees: $0.value.sorted(), kinds: $0.key, isFull: false, origin: .mailbox)
-    }
+    var demands = awake.isEmpty ? [] : [Coordinator.Demand.look(at: awake)]
     if !erp.isEmpty { demands.append(Coordinator.Demand(employees: nil, kinds: erp, isFull: false, origin: .erp)) }
     return demands
   }
@@ -32,7 +28,7 @@ struct Wakes: Sendable, Equatable {
 
 /// Gathers wakes from any thread until they are taken.
 final class WakeBox: Sendable {
-  private let wakes = Mutex(Wakes())
+  private let wakes = Mutex((held: Wakes(), since: ContinuousClock.Instant?.none))
   private let signal: AsyncStream<Void>.Continuation
   /// Says that there is something to take.
   let signals: AsyncStream<Void>
@@ -40,7 +36,10 @@ final class WakeBox: Sendable {
   init() { (signals, signal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1)) }
 
   func add(_ new: Wakes) {
-    wakes.withLock { $0.add(new) }
+    wakes.withLock { wakes in
+      wakes.held.add(new)
+      wakes.since = wakes.since ?? .now
+    }
     signal.yield()
   }
 
@@ -48,10 +47,13 @@ final class WakeBox: Sendable {
 
   func add(erp kinds: Set<RecordKind>) { add(Wakes(erp: kinds)) }
 
+  /// When the oldest of what waits came.
+  var since: ContinuousClock.Instant? { wakes.withLock { $0.since } }
+
   func take() -> Wakes {
     wakes.withLock { wakes in
-      defer { wakes = Wakes() }
-      return wakes
+      defer { wakes = (Wakes(), nil) }
+      return wakes.held
     }
   }
 }
@@ -61,26 +63,43 @@ struct WakeLoop: Sendable {
   let source: DaemonSource
   let box: WakeBox
 
-  /// One action of a user is several events: so many milliseconds are given to them to come together.
-  private static let gathering = 250
+  /// One action of a user is several events: so much time is given to them to come together.
+  private static let gathering = Duration.milliseconds(250)
   /// The first pause before a round that failed is tried again, and the longest, in seconds.
   private static let pauses = (first: 30, longest: 1800)
 
   func run() async {
     var failures = 0
     for await _ in box.signals {
-      do { try await Task.sleep(for: .milliseconds(Self.gathering)) } catch { return }
-      let wakes = box.take()
+      // What came while the last round ran has waited long enough.
+      if let since = box.since { do { try await Task.sleep(until: since + Self.gathering) } catch { return } }
       var again = Wakes()
-      for demand in wakes.demands(isPaused: source.isPaused) {
-        guard case .failure(let error) = await source.synchronize(demand), error.code != .held, error.code != .cancelled else { continue }
-        if demand.origin == .erp { again.erp.formUnion(demand.kinds ?? []) }
-        for employee in demand.employees ?? [] { again.mailboxes[employee] = demand.kinds }
-      }
+      for demand in box.take().demands(isPaused: source.isPaused) { again.add(Self.failed(demand, await source.reports(demand))) }
       if Task.isCancelled { return }
       failures = again.isEmpty ? 0 : failures + 1
       if !again.isEmpty { later(again, failures) }
     }
+  }
+
+  /// What has to be looked at once more after a round.
+  static func failed(_ demand: Coordinator.Demand, _ result: Result<[CycleReport], SyncError>) -> Wakes {
+    func isWorthIt(_ error: SyncError) -> Bool { error.code != .held && error.code != .cancelled }
+    var again = Wakes()
+    switch result {
+    case .failure(let error):
+      guard isWorthIt(error) else { break }
+      if demand.origin == .erp { again.erp = demand.kinds ?? [] }
+      again.mailboxes = demand.told
+    case .success(let reports):
+      for report in reports where report.error.map(isWorthIt) ?? false {
+        if demand.origin == .erp {
+          again.erp.insert(report.kind)
+        } else {
+          again.mailboxes[report.employee, default: []].insert(report.kind)
+        }
+      }
+    }
+    return again
   }
 
   /// The events do not come again: what failed is looked at once more, after a pause that grows.

@@ -28,10 +28,14 @@ public struct Simulator: Sendable {
   public static let kinds = RecordShape.known
 
   /// Runs a schedule.
-  /// - Parameter narrate: hears of everything that happens.
-  public static func run(_ schedule: Schedule, cache: Cache = .memory, narrate: (@Sendable (String) -> Void)? = nil) -> Verdict {
+  /// - Parameters:
+  ///   - isTold: notifications of all mailboxes set off its rounds, other than full ones: the mailboxes are turned side by side.
+  ///   - narrate: hears of everything that happens.
+  public static func run(
+    _ schedule: Schedule, cache: Cache = .memory, isTold: Bool = false, narrate: (@Sendable (String) -> Void)? = nil
+  ) -> Verdict {
     InlineExecutor.run {
-      await Simulation(schedule: schedule, cache: cache, narrate: narrate).run()
+      await Simulation(schedule: schedule, cache: cache, isTold: isTold, narrate: narrate).run()
     }
       ?? Verdict(
         hash: 0, violations: [Violation(invariant: "engine", text: "it waits for something that never comes")], roundsToCalm: 0, calls: 0)
@@ -53,9 +57,13 @@ final class Simulation: @unchecked Sendable {
   private var oracle: Oracle
   private var calls = 0
   private var reports: [CycleReport] = []
+  private let isTold: Bool
+  /// Of the process that runs now.
+  private var memory = RoundMemory()
 
-  init(schedule: Schedule, cache: Simulator.Cache, narrate: (@Sendable (String) -> Void)?) {
+  init(schedule: Schedule, cache: Simulator.Cache, isTold: Bool, narrate: (@Sendable (String) -> Void)?) {
     self.schedule = schedule
+    self.isTold = isTold
     world = World(setup: schedule.setup, seed: schedule.seed)
     world.narrate = narrate
     let memory = MemoryStore(world: world)
@@ -70,7 +78,7 @@ final class Simulation: @unchecked Sendable {
   func run() async -> Verdict {
     for event in schedule.events {
       switch event {
-      case .round(let full): await round(full: full)
+      case .round(let full): await round(full: full, isTold: isTold && !full)
       case .interrupt(let interruption): world.interruptions.append(interruption)
       case .admin(let act, let salt): administer(act, salt)
       default: Users(world: world).perform(event)
@@ -144,12 +152,17 @@ final class Simulation: @unchecked Sendable {
     }
   }
 
-  private func round(full: Bool) async {
+  private func round(full: Bool, isTold: Bool = false) async {
     world.beginRound()
-    world.tell("round \(full ? "full" : "")")
+    world.tell("round \(isTold ? "told of" : full ? "full" : "")")
     let engine = SyncEngine(settings: settings(), parts: parts())
     do throws(SyncError) {
-      reports = try await engine.synchronize(employees: nil, kinds: nil, full: full)
+      if isTold {
+        let active = world.mailboxes.indices.filter { world.isEmployeeOn[$0] }.map { world.mailboxes[$0].address }
+        reports = try await engine.attend(Dictionary(uniqueKeysWithValues: active.map { ($0, Set(schedule.setup.kinds)) }))
+      } else {
+        reports = try await engine.synchronize(employees: nil, kinds: nil, full: full)
+      }
     } catch {
       world.tell("  the round failed: \(error)")
       reports = []
@@ -166,6 +179,7 @@ final class Simulation: @unchecked Sendable {
       oracle.report("I8", "nothing went wrong, and yet: \(error)")
     }
     calls += world.calls
+    if world.isCrashed { memory = RoundMemory() }
     world.isCrashed = false
     world.endRound()
   }
@@ -173,7 +187,7 @@ final class Simulation: @unchecked Sendable {
   private func parts() -> EngineParts {
     EngineParts(
       records: cache, erp: SimulatedERP(world: world), exchange: ["HQ": SimulatedExchange(world: world)], surroundings: world.surroundings,
-      echo: { [world] entry in world.tell("    log: \(entry.message)") })
+      memory: memory, echo: { [world] entry in world.tell("    log: \(entry.message)") })
   }
 
   private func settings() -> Settings {
@@ -225,8 +239,10 @@ final class Simulation: @unchecked Sendable {
 
   private func exchangeCache(for state: MemoryState) {
     oracle.readJournal()
-    guard let memory = cache as? MemoryStore else { return }
-    memory.state = state
+    guard let store = cache as? MemoryStore else { return }
+    store.state = state
+    // Under a process that runs no cache is exchanged.
+    memory = RoundMemory()
     oracle.cacheWasExchanged = true
     oracle.hadRebuild = true
   }

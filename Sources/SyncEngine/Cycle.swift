@@ -13,6 +13,10 @@ struct Cycle: Sendable {
   let colleagues: Set<String>
   let exchange: any ExchangePort
   let owner: OwnerLock
+  /// Shared with the cycles of other mailboxes that go at the same time.
+  let lock: RecordsLock
+  /// Whether the mailbox told of a change: then it is asked for that alone.
+  let isWoken: Bool
 
   /// Pairs decided at once where nothing is written.
   static let chunk = 100
@@ -63,16 +67,16 @@ struct Cycle: Sendable {
   ) async throws(SyncError) {
     try checkEmployee()
     if spoke.account.isTestOnly { return try await reportOnly() }
-    try await owner.enter(spoke, exchange)
+    try await owner.enter(spoke, exchange, trustsMemory: isWoken)
     let relocation = Relocation(parts: parts, log: log, spoke: spoke, exchange: exchange)
-    guard let folder = try await relocation.folder(acceptsNew: full) else {
+    guard let folder = try await relocation.folder(acceptsNew: full, trustsCache: isWoken) else {
       throw SyncError(.folderNotFound, "\(spoke.mailbox.address) has no folder '\(spoke.folderName)' and this account may not create it")
     }
     let executor = Executor(
       parts: parts, log: log, spoke: spoke, employee: employee, colleagues: colleagues, exchange: exchange, folder: folder,
       run: run)
     try prepareTree()
-    try await Recovery(executor: executor, guards: guards).settleOpenIntents()
+    try await Recovery(executor: executor, guards: guards).settleOpenIntents(lock)
     if !entitiesOnly {
       let moved = try await arrive(relocation, folder)
       if moved > 0 { report.counts["moved-items"] = moved }
@@ -85,32 +89,56 @@ struct Cycle: Sendable {
       try await ensureCategory()
       try startOverIfPolicyChanged(full: full)
     }
-    var planner = try Planner.make(self, isFirstRun: isFirstRun, folder: folder)
+    guard try await decideAndWrite(isFirstRun: isFirstRun, executor, &report, progress), report.failures == 0 else { return }
+    if isFirstRun { try endFirstRun(leftSome: report.counts["left", default: 0] > 0) }
+    if !entitiesOnly { try parts.store.write { try Marks.settle(spoke, $0) } }
+  }
+
+  /// Decides about everything that changed, and carries it out where the guards let it.
+  /// - Returns: false where it is held for a person's decision.
+  private func decideAndWrite(
+    isFirstRun: Bool, _ executor: Executor, _ report: inout CycleReport, _ progress: @Sendable (CycleProgress) -> Void
+  ) async throws(SyncError) -> Bool {
+    var hold = await RecordsHold(lock)
+    defer { hold.end() }
+    var planner = try Planner.make(self, isFirstRun: isFirstRun, folder: executor.folder)
     for pass in 1...Self.passes {
       var agenda = try planner.agenda()
       if !agenda.candidates.isEmpty {
-        let guarding = Guarding(parts: parts, guards: guards, spoke: spoke)
-        var count = try count(&agenda, planner, isFirstPass: pass == 1)
-        switch try guarding.verdict(count, isFirstRun: isFirstRun, at: parts.surroundings.now()) {
-        case .goes: break
-        case .held(let hold):
-          report.hold = hold.id
-          log.write(.warning, "held for a decision (\(hold.id)): \(hold.reason). See 'concordfs holds show \(hold.id)'", spoke)
-          return
-        case .discarded:
-          planner.discarded = try parts.store.read { try Discarded(spoke, $0) }
-          count = try self.count(&agenda, planner, isFirstPass: pass == 1)
-        }
+        guard let count = try judged(&agenda, &planner, isFirstRun: isFirstRun, isFirstPass: pass == 1, &report) else { return false }
         if count.writes > 0 { try await owner.beforeWriting(spoke, exchange) }
-        try await carryOut(agenda, planner, executor, &report, progress)
-        try guarding.finishApproved()
+        // A message brings contacts into the ERP, whichever way it goes.
+        let reachesERP = count.reachesERP || spoke.kind == .emails && count.writes > 0
+        if reachesERP, await hold.makeExclusive() {
+          // Others wrote to the ERP meanwhile: what they changed counts.
+          agenda = try planner.agenda()
+          guard try judged(&agenda, &planner, isFirstRun: isFirstRun, isFirstPass: pass == 1, &report) != nil else { return false }
+        }
+        try await carryOut(agenda, planner, executor, &hold, &report, progress)
+        try Guarding(parts: parts, guards: guards, spoke: spoke).finishApproved()
       }
       try advance(agenda)
       if agenda.candidates.isEmpty || pass == Self.passes { break }
     }
-    guard report.failures == 0 else { return }
-    if isFirstRun { try endFirstRun(leftSome: report.counts["left", default: 0] > 0) }
-    if !entitiesOnly { try parts.store.write { try Marks.settle(spoke, $0) } }
+    return true
+  }
+
+  /// Counts what the agenda amounts to, less what was discarded; nil where the guards hold it.
+  private func judged(
+    _ agenda: inout Planner.Agenda, _ planner: inout Planner, isFirstRun: Bool, isFirstPass: Bool, _ report: inout CycleReport
+  ) throws(SyncError) -> Guarding.Count? {
+    let count = try count(&agenda, planner, isFirstPass: isFirstPass)
+    let guarding = Guarding(parts: parts, guards: guards, spoke: spoke)
+    switch try guarding.verdict(count, isFirstRun: isFirstRun, at: parts.surroundings.now()) {
+    case .goes: return count
+    case .held(let hold):
+      report.hold = hold.id
+      log.write(.warning, "held for a decision (\(hold.id)): \(hold.reason). See 'concordfs holds show \(hold.id)'", spoke)
+      return nil
+    case .discarded:
+      planner.discarded = try parts.store.read { try Discarded(spoke, $0) }
+      return try self.count(&agenda, planner, isFirstPass: isFirstPass)
+    }
   }
 
   /// From here on deletes are believed. What a first run left alone is looked at again by the next cycle.
@@ -157,7 +185,7 @@ struct Cycle: Sendable {
   }
 
   private func carryOut(
-    _ agenda: Planner.Agenda, _ planner: Planner, _ executor: Executor, _ report: inout CycleReport,
+    _ agenda: Planner.Agenda, _ planner: Planner, _ executor: Executor, _ hold: inout RecordsHold, _ report: inout CycleReport,
     _ progress: @Sendable (CycleProgress) -> Void
   ) async throws(SyncError) {
     var done = 0
@@ -165,10 +193,9 @@ struct Cycle: Sendable {
       // What shares a record with another decision is decided anew once that is carried out.
       var waiting = chunk
       for _ in 1...Self.passes where !waiting.isEmpty {
-        let turn = waiting
-        let decided = try parts.store.read { reader in
-          try turn.compactMap { candidate in try planner.decide(candidate, reader).map { (candidate, $0) } }
-        }
+        var decided = try decide(waiting, planner)
+        // What waited for another decision may want to be written to the ERP in the end.
+        if decided.contains(where: \.1.reachesERP), await hold.makeExclusive() { decided = try decide(waiting, planner) }
         let first = Self.unique(decided)
         waiting = first.others
         let tally = try await executor.carryOut(first.decided)
@@ -179,6 +206,12 @@ struct Cycle: Sendable {
       done += chunk.count
       progress(
         CycleProgress(employee: spoke.employee.email, kind: spoke.kind, phase: "writing", done: done, total: agenda.candidates.count))
+    }
+  }
+
+  private func decide(_ candidates: [Candidate], _ planner: Planner) throws(SyncError) -> [(Candidate, Decided)] {
+    try parts.store.read { reader in
+      try candidates.compactMap { candidate in try planner.decide(candidate, reader).map { (candidate, $0) } }
     }
   }
 

@@ -10,8 +10,11 @@ struct ERPFeed: Sendable {
   static let confirmationBatch = 50
 
   /// Reads changed records, then finds what the cursor missed and what was deleted by comparing ids and versions.
+  /// - Parameter comparesAll: false: without that comparison, which lists everything.
   /// - Returns: how many records were fetched.
-  func refresh(_ kind: RecordKind, full: Bool, progress: @Sendable (CycleProgress) -> Void) async throws(SyncError) -> Int {
+  func refresh(
+    _ kind: RecordKind, full: Bool, comparesAll: Bool = true, progress: @Sendable (CycleProgress) -> Void
+  ) async throws(SyncError) -> Int {
     let cursorName = "erp/\(kind.rawValue)"
     let cursor = full ? nil : try parts.store.read { try $0.cursor(cursorName) }
     var fetched = 0
@@ -43,7 +46,7 @@ struct ERPFeed: Sendable {
       guard let next = await following else { break }
       answer = try next.get()
     }
-    return fetched + (try await sweep(kind))
+    return comparesAll ? fetched + (try await sweep(kind)) : fetched
   }
 
   private func pageAhead(_ page: String?, _ kind: RecordKind, _ cursor: String?) async -> Result<EntityChangePage, SyncError>? {

@@ -15,23 +15,27 @@ public struct EngineParts: Sendable {
   public var zones: Zones
   /// Who this is among all that could serve a mailbox.
   public var installation: Installation
+  /// What earlier rounds of this process left.
+  public var memory: RoundMemory
   /// Where log lines go besides the store, e.g. standard error.
   public var echo: @Sendable (LogEntry) -> Void
 
   /// The parts of an engine over the SQLite cache.
   public init(
     store: Store, erp: any ERPPort, exchange: [String: any ExchangePort], surroundings: Surroundings, zones: Zones = .none,
-    installation: Installation = Installation(machine: "", host: "", store: ""), echo: @escaping @Sendable (LogEntry) -> Void = { _ in }
+    installation: Installation = Installation(machine: "", host: "", store: ""), memory: RoundMemory = RoundMemory(),
+    echo: @escaping @Sendable (LogEntry) -> Void = { _ in }
   ) {
     self.init(
       records: CacheRecords(store), erp: erp, exchange: exchange, surroundings: surroundings, zones: zones, installation: installation,
-      echo: echo)
+      memory: memory, echo: echo)
   }
 
   /// The parts of an engine over any cache.
   public init(
     records: any RecordStore, erp: any ERPPort, exchange: [String: any ExchangePort], surroundings: Surroundings, zones: Zones = .none,
-    installation: Installation = Installation(machine: "", host: "", store: ""), echo: @escaping @Sendable (LogEntry) -> Void = { _ in }
+    installation: Installation = Installation(machine: "", host: "", store: ""), memory: RoundMemory = RoundMemory(),
+    echo: @escaping @Sendable (LogEntry) -> Void = { _ in }
   ) {
     self.store = records
     self.erp = erp
@@ -39,6 +43,7 @@ public struct EngineParts: Sendable {
     self.surroundings = surroundings
     self.zones = zones
     self.installation = installation
+    self.memory = memory
     self.echo = echo
   }
 }

@@ -209,7 +209,18 @@ struct FreshEntities: Sendable {
   var failed: Set<EntityID> = []
 }
 
+extension Decided {
+  /// Whether anything of it is written to the ERP.
+  var reachesERP: Bool { actions.contains(where: \.reachesERP) }
+}
+
 extension Action {
+  /// Whether the step writes to the ERP. A copy of both goes to both sides.
+  var reachesERP: Bool {
+    if case .fork = step { return true }
+    return isRemote && writtenSide == .erp
+  }
+
   /// Whether the step writes on a remote side.
   var isRemote: Bool {
     switch step {

@@ -14,6 +14,8 @@ struct Guarding: Sendable {
     var messages = 0
     /// Writes of any kind on either side.
     var writes = 0
+    /// Whether any of them goes to the ERP.
+    var reachesERP = false
     var notices: [String] = []
     var lines: [String] = []
     var linesLeftOut = 0
@@ -26,6 +28,7 @@ struct Guarding: Sendable {
 
     mutating func add(_ decision: Decided) {
       writes += decision.actions.count(where: \.isRemote)
+      if decision.reachesERP { reachesERP = true }
       for step in decision.heldSteps {
         switch step.kind {
         case .delete: deletes.append(step.key)

@@ -53,18 +53,32 @@ final class OwnerLock: Sendable {
   private static func key(_ mailbox: Mailbox) -> String { "owner \(mailbox.address)" }
 
   /// Before anything else of a cycle.
+  /// - Parameter trustsMemory: a mailbox that was this installation's a moment ago is not asked; before anything is written it is.
   /// - Throws: `held` where another serves the mailbox, naming it and the way to take over.
-  func enter(_ spoke: Spoke, _ exchange: any ExchangePort) async throws(SyncError) {
+  func enter(_ spoke: Spoke, _ exchange: any ExchangePort, trustsMemory: Bool = false) async throws(SyncError) {
     if let known = entries.withLock({ $0[spoke.mailbox] }) {
       if let refusal = known.refusal { throw refusal }
       return
     }
+    if trustsMemory, let mark = try remembered(spoke) { return entries.withLock { $0[spoke.mailbox] = Entry(mark: mark) } }
+    parts.memory.note(mark: nil, of: spoke.mailbox, at: parts.surroundings.now())
     do {
       let mark = try await claim(spoke, exchange)
       entries.withLock { $0[spoke.mailbox] = Entry(mark: mark) }
+      parts.memory.note(mark: mark, of: spoke.mailbox, at: parts.surroundings.now())
     } catch {
       if error.code == .held { entries.withLock { $0[spoke.mailbox] = Entry(refusal: error) } }
       throw error
+    }
+  }
+
+  /// The mark that was seen in the mailbox a moment ago, where the cache has not been exchanged since and nobody wants a take-over.
+  private func remembered(_ spoke: Spoke) throws(SyncError) -> OwnerMark? {
+    guard let mark = parts.memory.mark(of: spoke.mailbox, at: parts.surroundings.now()) else { return nil }
+    return try parts.store.read { reader in
+      let tokens = Tokens(stored: try reader.meta(Self.key(spoke.mailbox)))
+      let isAsWas = try tokens.last == mark.token && tokens.next == nil && reader.meta(TakeOver.key(spoke.mailbox)) == nil
+      return isAsWas ? mark : nil
     }
   }
 
@@ -77,11 +91,14 @@ final class OwnerLock: Sendable {
   /// Before a cycle writes: once a round the token changes, so that caches of before are known to be older.
   func beforeWriting(_ spoke: Spoke, _ exchange: any ExchangePort) async throws(SyncError) {
     guard let known = entries.withLock({ $0[spoke.mailbox] }), let mark = known.mark, !known.isRenewed else { return }
+    // Until it is written, the mailbox has to be asked again.
+    parts.memory.note(mark: nil, of: spoke.mailbox, at: parts.surroundings.now())
     guard try await exchange.ownerMark(of: spoke.mailbox)?.token == mark.token else {
       throw SyncError(.held, "\(spoke.mailbox.address) has got another owner while it was read: nothing was written")
     }
     let renewed = try await write(replacing: mark, spoke, exchange)
     entries.withLock { $0[spoke.mailbox] = Entry(mark: renewed, isRenewed: true) }
+    parts.memory.note(mark: renewed, of: spoke.mailbox, at: parts.surroundings.now())
   }
 
   private struct Look {

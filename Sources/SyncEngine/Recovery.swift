@@ -28,12 +28,15 @@ struct Recovery: Sendable {
     }
   }
 
-  /// Settles every open intent of this spoke. Throws when a side cannot be asked: then nothing else may be tried either.
-  func settleOpenIntents() async throws(SyncError) {
+  /// Settles every open intent of this spoke, alone of all cycles, for that may write to the ERP. Throws when a side cannot be asked: then
+  /// nothing else may be tried either.
+  func settleOpenIntents(_ lock: RecordsLock) async throws(SyncError) {
     let open = try parts.store.read { try $0.openIntents(mailbox: spoke.mailbox) }.filter { $0.kind == spoke.kind }
     guard !open.isEmpty else { return }
     executor.log.write(.informational, "\(open.count) writes of an interrupted cycle are looked up", spoke)
     try await letSettle(open)
+    await lock.enter(.exclusive)
+    defer { lock.leave(.exclusive) }
     let creates = open.filter { $0.side == .exchange && ($0.action == "create" || $0.action == Forking.action) }
     if !creates.isEmpty {
       let stamped = try await exchange.stampedItems(Array(Set(creates.compactMap(\.entityID))), kind: spoke.kind, in: spoke.mailbox)

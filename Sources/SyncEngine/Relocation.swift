@@ -38,12 +38,15 @@ struct Relocation: Sendable {
   func isDue() throws(SyncError) -> Bool { try known().map { $0.name.lowercased() != (spoke.section.folder ?? "").lowercased() } ?? false }
 
   /// The folder of the policy. One that was synchronized and is gone is an error: its absence is no evidence of anybody's deletes.
-  /// - Parameter acceptsNew: a folder that took the place of the one that was known starts anew.
-  func folder(acceptsNew: Bool) async throws(SyncError) -> FolderID? {
+  /// - Parameters:
+  ///   - acceptsNew: a folder that took the place of the one that was known starts anew.
+  ///   - trustsCache: the known one is not asked for; whether it is gone, the next request about it says.
+  func folder(acceptsNew: Bool, trustsCache: Bool = false) async throws(SyncError) -> FolderID? {
     let name = spoke.section.folder
     guard let known = try known(), try !isDue(), !acceptsNew else {
       return try await exchange.folder(of: spoke.kind, named: name, in: spoke.mailbox, create: true)
     }
+    if trustsCache { return known.folder }
     let found = try await exchange.folder(of: spoke.kind, named: name, in: spoke.mailbox, create: false)
     guard found == known.folder else {
       throw SyncError(

@@ -8,9 +8,6 @@ public struct SyncEngine: Sendable {
   private let parts: EngineParts
   private let log: SyncLog
 
-  /// Rounds in which one mailbox's changes are carried on to the others.
-  static let roundLimit = 3
-
   /// An engine for a configuration.
   public init(settings: Settings, parts: EngineParts) {
     self.settings = settings
@@ -21,8 +18,9 @@ public struct SyncEngine: Sendable {
   /// The spokes of some employees and types: those whose employee, account and policy take part.
   /// - Throws: `configuration` when an employee has no policy or account; `notFound` for an unknown address.
   func spokes(employees: [String]?, kinds: Set<RecordKind>?) throws(SyncError) -> [Spoke] {
+    let named = employees.map(Set.init)
     var result: [Spoke] = []
-    for employee in settings.employees where employees?.contains(employee.email) ?? employee.isSynchronized {
+    for employee in settings.employees where named?.contains(employee.email) ?? employee.isSynchronized {
       guard let account = settings.accounts.first(where: { $0.name == employee.account }), account.isActive else { continue }
       guard let policy = settings.policies.first(where: { $0.name == employee.policy }) else { continue }
       for kind in RecordKind.allCases where kinds?.contains(kind) ?? true {
@@ -45,45 +43,42 @@ public struct SyncEngine: Sendable {
   /// - Returns: one report an employee and type. A failure of the ERP fails every report.
   public func synchronize(
     employees: [String]?, kinds: Set<RecordKind>?, full: Bool, isUrged: Bool = false,
-    progress: @Sendable (CycleProgress) -> Void = { _ in }
+    progress: @escaping @Sendable (CycleProgress) -> Void = { _ in }
   ) async throws(SyncError) -> [CycleReport] {
     try Participation(parts: parts).note(try self.spokes(employees: nil, kinds: nil))
     let spokes = try spokes(employees: employees, kinds: kinds)
     guard !spokes.isEmpty else { return [] }
-    let read: ReadERP
+    let round: Round
     do throws(SyncError) {
-      read = try await readERP(spokes, full: full, progress)
+      round = try await begin(spokes, full: full, progress)
     } catch {
-      log.write(.error, "the ERP could not be read: \(error)")
-      return spokes.map { CycleReport(unread: $0, error) }
+      return unread(spokes, error)
     }
-    let owner = OwnerLock(parts: parts, log: log)
-    let breaker = CircuitBreaker(parts: parts, log: log)
-    var reports: [CycleReport] = []
-    var tried: [Int] = []
-    for (index, spoke) in spokes.enumerated() {
-      if let failure = read.failures[spoke.kind] {
-        reports.append(CycleReport(unread: spoke, failure))
-      } else if !isUrged, let pause = try breaker.pause(spoke) {
-        reports.append(CycleReport(unread: spoke, pause))
-      } else {
-        tried.append(index)
-        reports.append(await cycle(spoke, read.people, owner).run(full: full, progress: progress))
-      }
-      if Task.isCancelled { break }
-    }
-    await carryOn(spokes, read.people, owner, &reports, progress)
-    do throws(SyncError) { try breaker.note(tried.map { (spokes[$0], reports[$0]) }) } catch {
-      log.write(.error, "the failures of this round could not be counted: \(error)")
-    }
-    return reports
+    var turns = try await round.turn(spokes, full: full, isUrged: isUrged, progress: progress)
+    try await round.carryOn(&turns, spokes, progress: progress)
+    round.note(turns, spokes)
+    return turns.compactMap { $0?.report }
   }
 
-  /// What a reading of the ERP brought.
-  private struct ReadERP: Sendable {
-    var people: [ERPEmployee]
-    /// Record types that could not be read; the others go on.
-    var failures: [RecordKind: SyncError] = [:]
+  /// Looks at mailboxes that told of changes, several of them at once. Of the ERP it is read what changed there by its times; what was deleted
+  /// there, and who is who, is left to the schedules.
+  /// - Parameter told: the record types concerned, by the employees' addresses.
+  /// - Returns: one report an employee and type. A failure of the ERP fails every report.
+  public func attend(_ told: [String: Set<RecordKind>]) async throws(SyncError) -> [CycleReport] {
+    try Participation(parts: parts).note(try self.spokes(employees: nil, kinds: nil))
+    let spokes = try spokes(employees: Array(told.keys), kinds: nil).filter { told[$0.employee.email]?.contains($0.kind) ?? false }
+    guard !spokes.isEmpty else { return [] }
+    var round: Round
+    do throws(SyncError) {
+      round = try await begin(spokes, isWoken: true) { _ in }
+      round.width = Self.width(spokes)
+    } catch {
+      return unread(spokes, error)
+    }
+    var turns = try await round.turn(spokes) { _ in }
+    try await round.carryOn(&turns, spokes) { _ in }
+    round.note(turns, spokes)
+    return turns.compactMap { $0?.report }
   }
 
   /// Reads the ERP, and carries what changed there to the mailboxes that have been synchronized before; what changed in them is not asked.
@@ -95,25 +90,21 @@ public struct SyncEngine: Sendable {
     try Participation(parts: parts).note(try self.spokes(employees: nil, kinds: nil))
     let spokes = try spokes(employees: employees, kinds: kinds)
     guard !spokes.isEmpty else { return [] }
-    let read: ReadERP
     do throws(SyncError) {
-      read = try await readERP(spokes, full: false) { _ in }
+      var round = try await begin(spokes) { _ in }
+      round.width = Self.width(spokes)
+      return try await round.carry(spokes)
     } catch {
-      log.write(.error, "the ERP could not be read: \(error)")
-      return spokes.map { CycleReport(unread: $0, error) }
+      return unread(spokes, error)
     }
-    let owner = OwnerLock(parts: parts, log: log)
-    let breaker = CircuitBreaker(parts: parts, log: log)
-    var reports: [CycleReport] = []
-    for spoke in spokes {
-      if Task.isCancelled { break }
-      if let failure = read.failures[spoke.kind] { reports.append(CycleReport(unread: spoke, failure)) }
-      if read.failures[spoke.kind] != nil || !isBehind(spoke) { continue }
-      // What rests after many failures, or has never been synchronized, is the schedule's.
-      guard try breaker.pause(spoke) == nil, try parts.store.read({ try $0.cursor(spoke.initialisedCursor) }) != nil else { continue }
-      reports.append(await cycle(spoke, read.people, owner).run(full: false, entitiesOnly: true) { _ in })
-    }
-    return reports
+  }
+
+  /// How many mailboxes are turned at once: as many as any account may have requests under way. Each account's own budget holds all the same.
+  private static func width(_ spokes: [Spoke]) -> Int { spokes.map(\.account.concurrency).max() ?? 1 }
+
+  private func unread(_ spokes: [Spoke], _ error: SyncError) -> [CycleReport] {
+    log.write(.error, "the ERP could not be read: \(error)")
+    return spokes.map { CycleReport(unread: $0, error) }
   }
 
   /// Where each record type of each employee who takes part lies in the mailbox, as far as earlier cycles found it.
@@ -125,14 +116,15 @@ public struct SyncEngine: Sendable {
   }
 
   /// Reads what changed in the ERP, and who is who in it.
-  private func readERP(
-    _ spokes: [Spoke], full: Bool, _ progress: @Sendable (CycleProgress) -> Void
-  ) async throws(SyncError) -> ReadERP {
-    let people = try await parts.erp.employees()
+  /// - Parameter isWoken: only what changed by its times, and who is who only where that was not read a moment ago.
+  private func begin(
+    _ spokes: [Spoke], full: Bool = false, isWoken: Bool = false, _ progress: @Sendable (CycleProgress) -> Void
+  ) async throws(SyncError) -> Round {
+    let people = try await employees(isWoken: isWoken)
     var failures: [RecordKind: SyncError] = [:]
     for kind in Set(spokes.map(\.kind)).sorted() {
       do throws(SyncError) {
-        _ = try await ERPFeed(parts: parts, log: log).refresh(kind, full: full, progress: progress)
+        _ = try await ERPFeed(parts: parts, log: log).refresh(kind, full: full, comparesAll: !isWoken, progress: progress)
       } catch  where !error.stopsAccount {
         log.write(.error, "the ERP's \(kind.rawValue) could not be read: \(error)")
         failures[kind] = error
@@ -145,7 +137,17 @@ public struct SyncEngine: Sendable {
       let served = known.filter { ids.contains($0.id) }.reduce(into: Set<String>()) { $0.formUnion($1.ownerCodes) }
       try UnservedEvents.refresh(parts, log, served: served)
     }
-    return ReadERP(people: known, failures: failures)
+    var round = Round(parts: parts, log: log, settings: settings, people: known)
+    round.failures = failures
+    round.isWoken = isWoken
+    return round
+  }
+
+  private func employees(isWoken: Bool) async throws(SyncError) -> [ERPEmployee] {
+    if isWoken, let people = parts.memory.people(at: parts.surroundings.now()) { return people }
+    let people = try await parts.erp.employees()
+    parts.memory.note(people: people, at: parts.surroundings.now())
+    return people
   }
 
   /// Puts back what a conflict or a delete overwrote; the next cycle carries it on.
@@ -210,56 +212,15 @@ public struct SyncEngine: Sendable {
   /// Signs out of the ERP, so that its seat of the licence is free until the next round.
   public func close() async { await parts.erp.close() }
 
-  /// What one mailbox brought into the ERP reaches the mailboxes that were turned before it in the same round.
-  private func carryOn(
-    _ spokes: [Spoke], _ people: [ERPEmployee], _ owner: OwnerLock, _ reports: inout [CycleReport],
-    _ progress: @Sendable (CycleProgress) -> Void
-  ) async {
-    for _ in 1..<Self.roundLimit {
-      var isDone = true
-      for (index, spoke) in spokes.enumerated() where index < reports.count && reports[index].succeeded {
-        if Task.isCancelled || !isBehind(spoke) { continue }
-        let more = await cycle(spoke, people, owner).run(full: false, entitiesOnly: true, progress: progress)
-        reports[index].counts.merge(more.counts, uniquingKeysWith: +)
-        reports[index].failures += more.failures
-        reports[index].error = more.error
-        reports[index].hold = more.hold
-        if more.wroteAnything { isDone = false }
-      }
-      if isDone { return }
-    }
-  }
-
-  private func isBehind(_ spoke: Spoke) -> Bool {
-    do {
-      return try parts.store.read { reader in
-        let done = Int64(try reader.cursor(spoke.progressCursor(.erp)) ?? "") ?? 0
-        return try reader.lastEntityRevision(kind: spoke.kind) > done
-      }
-    } catch {
-      log.write(.error, "the cache could not be read: \(error)", spoke)
-      return false
-    }
-  }
-
-  private func cycle(_ spoke: Spoke, _ people: [ERPEmployee], _ owner: OwnerLock) -> Cycle {
-    Cycle(
-      parts: parts, log: log, guards: settings.guards, spoke: spoke, employee: people.first { $0.id == spoke.employee.id },
-      colleagues: Set((people.compactMap(\.email) + settings.employees.map(\.email)).map { $0.lowercased() }),
-      exchange: parts.exchange[spoke.account.name] ?? MissingAccount(name: spoke.account.name), owner: owner)
-  }
-
   /// What a cycle would do, without writing anywhere but the given store, which is a copy.
   /// - Returns: one line a step, in the order of employees and types.
   public func plan(employees: [String]?, kinds: Set<RecordKind>?) async throws(SyncError) -> [PlanLine] {
     try Participation(parts: parts).note(try self.spokes(employees: nil, kinds: nil))
     let spokes = try spokes(employees: employees, kinds: kinds)
-    let read = try await readERP(spokes, full: false) { _ in }
-    if let failure = read.failures.sorted(by: { $0.key < $1.key }).first { throw failure.value }
-    let people = read.people
+    let round = try await begin(spokes) { _ in }
+    if let failure = round.failures.sorted(by: { $0.key < $1.key }).first { throw failure.value }
     var lines: [PlanLine] = []
-    let owner = OwnerLock(parts: parts, log: log)
-    for spoke in spokes { lines += try await Planning(parts: parts, log: log, cycle: cycle(spoke, people, owner)).lines() }
+    for spoke in spokes { lines += try await Planning(parts: parts, log: log, cycle: round.cycle(spoke)).lines() }
     if employees == nil && spokes.contains(where: { $0.kind == .events }) {
       lines += try parts.store.read { UnservedEvents(stored: try $0.meta(UnservedEvents.key)) }.entries.map {
         PlanLine(employee: $0.owner, kind: .events, side: nil, action: "leave", name: $0.name, changes: [], reason: $0.text)
