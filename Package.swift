@@ -42,8 +42,10 @@ let package = Package(
     system("CMicroHTTPD", "libmicrohttpd", apt: "libmicrohttpd-dev"),
     system("CXML2", "libxml-2.0", apt: "libxml2-dev"),
     system("CICU", "icu-i18n", apt: "libicu-dev"),
+    system("CSQLite", "sqlite3", apt: "libsqlite3-dev"),
     system("CGMIME", "gobject-2.0", apt: "libgmime-3.0-dev"),
     .target(name: "CurlShim", dependencies: ["CCurl"]),
+    .target(name: "FaultyDiskShim", dependencies: ["CSQLite"]),
     .target(name: "FuseShim", dependencies: ["CFuse"]),
     .target(name: "ResolverShim", linkerSettings: [.linkedLibrary("resolv")]),
     .target(name: "SignShim", dependencies: ["CCrypto"]),
@@ -84,7 +86,14 @@ let package = Package(
     module("SandboxERP", ["SandboxStore", http]),
     module("Sandbox", ["MIME", "SandboxSeed", "SandboxStore", "SandboxExchange", "SandboxERP", http, sockets]),
     // The engine on rails: no part of the product.
-    module("Simulation", ["SyncEngine", "Store", "Reconcile", "Model"]),
+    module("FaultyDisk", ["FaultyDiskShim"]),
+    module(
+      "Simulation",
+      [
+        "SyncEngine", "Exchange", "ERP", "Transport", "Store", "FaultyDisk", "Reconcile", "Model", "XMLStream", "Sandbox",
+        "SandboxExchange",
+        "SandboxERP",
+      ]),
     .executableTarget(name: "concordfs-sim", dependencies: ["Simulation", "Model", arguments], swiftSettings: strict),
     .executableTarget(
       name: "concordfs",
@@ -94,7 +103,7 @@ let package = Package(
     .executableTarget(
       name: "concordfs-bench", dependencies: ["Mount", "Control", "Store", "Render", "Model", "SandboxSeed", arguments],
       swiftSettings: strict),
-    tests("Configuration", ["Model"]), tests("Control", ["Model"]), tests("Store", ["Model", "Render", grdb]),
+    tests("Configuration", ["Model"]), tests("Control", ["Model"]), tests("Store", ["FaultyDisk", "Model", "Render", grdb]),
     tests("TimeZones"), tests("Simulation", ["Model"]), tests("Mount", ["Control", "Store", "Model"]),
     tests("Daemon", ["Model", "Store", "SyncEngine"]),
     tests("Transport", ["Model"]), tests("Webhook", ["Model"]),

@@ -167,7 +167,9 @@ public struct AcumaticaClient: ERPPort {
     _ body: ERPBody, _ mapping: EntityMapping, condition: (name: String, value: String)
   ) async throws(SyncError) -> ERPRecord {
     let bytes: [UInt8]
-    do { bytes = [UInt8](try JSONEncoder().encode(body)) } catch {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    do { bytes = [UInt8](try encoder.encode(body)) } catch {
       throw SyncError(.malformedRequest, "a record of \(mapping.name) could not be encoded as JSON")
     }
     let path = "/\(mapping.name)?\(Self.encoded(mapping.shape))"

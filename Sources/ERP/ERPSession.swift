@@ -178,7 +178,9 @@ actor ERPSession {
     form["tenant"] = settings.tenant
     form["branch"] = settings.branch
     let body: [UInt8]
-    do { body = [UInt8](try JSONEncoder().encode(form)) } catch {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    do { body = [UInt8](try encoder.encode(form)) } catch {
       throw SyncError(.malformedRequest, "the ERP sign-in could not be encoded")
     }
     let answer = try await transmit(request("POST", settings.url + "/entity/auth/login", body, [], hasSecret: true))

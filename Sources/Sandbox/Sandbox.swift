@@ -146,20 +146,23 @@ public final class Sandbox: Sendable {
 
   private func addRoutes() async {
     let (exchange, erp) = (exchange, erp)
-    await server.appendRoute("*") { request in
-      let path = request.path.lowercased()
-      if path == "/autodiscover/autodiscover.svc" || path == "/autodiscover/autodiscover.xml" {
-        let host = request.headers[HTTPHeader("Host")] ?? "127.0.0.1"
-        let scheme = request.headers[HTTPHeader("X-Forwarded-Proto")] ?? "http"
-        return await exchange.handleAutodiscover(request, endpoint: "\(scheme)://\(host)/EWS/Exchange.asmx")
-      }
-      if path == "/ews/exchange.asmx" { return await exchange.handle(request) }
-      if path == "/entity" || path.hasPrefix("/entity/") { return await erp.handle(request) }
-      if path.hasPrefix("/identity/") { return await erp.handleIdentity(request) }
-      if path.hasPrefix("/t/") { return await erp.handleInquiries(request) }
-      if path.hasPrefix("/sandbox/") { return await Self.control(request, exchange, erp) }
-      return HTTPResponse(statusCode: .notFound)
+    await server.appendRoute("*") { request in await Self.answer(request, exchange, erp) }
+  }
+
+  /// Answers a request to either server, or to the sandbox itself.
+  static func answer(_ request: HTTPRequest, _ exchange: ExchangeServer, _ erp: ERPServer) async -> HTTPResponse {
+    let path = request.path.lowercased()
+    if path == "/autodiscover/autodiscover.svc" || path == "/autodiscover/autodiscover.xml" {
+      let host = request.headers[HTTPHeader("Host")] ?? "127.0.0.1"
+      let scheme = request.headers[HTTPHeader("X-Forwarded-Proto")] ?? "http"
+      return await exchange.handleAutodiscover(request, endpoint: "\(scheme)://\(host)/EWS/Exchange.asmx")
     }
+    if path == "/ews/exchange.asmx" { return await exchange.handle(request) }
+    if path == "/entity" || path.hasPrefix("/entity/") { return await erp.handle(request) }
+    if path.hasPrefix("/identity/") { return await erp.handleIdentity(request) }
+    if path.hasPrefix("/t/") { return await erp.handleInquiries(request) }
+    if path.hasPrefix("/sandbox/") { return await control(request, exchange, erp) }
+    return HTTPResponse(statusCode: .notFound)
   }
 
   /// A bearer token that Exchange is to take for a user's sign-in.

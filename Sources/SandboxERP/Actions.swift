@@ -54,7 +54,7 @@ extension ERPServer {
       store(&record, entity)
     }
     guard ERPActions.longRunning.contains(action) else { return HTTPResponse(statusCode: .noContent) }
-    let operation = UUID().uuidString.lowercased()
+    let operation = configuration.identifier()
     // Asked once, it still runs; asked again, it has ended.
     operations[operation] = 1
     return HTTPResponse(

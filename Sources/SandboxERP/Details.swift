@@ -65,7 +65,7 @@ extension ERPServer {
   func renumberDetails(_ record: inout ServerRecord) {
     for name in record.details.keys {
       for index in record.details[name]?.indices ?? 0..<0 {
-        record.details[name]?[index].id = UUID().uuidString.lowercased()
+        record.details[name]?[index].id = configuration.identifier()
       }
     }
   }

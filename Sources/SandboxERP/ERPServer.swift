@@ -14,11 +14,15 @@ public struct ERPServerConfiguration: Sendable {
   public var seats: Int
   /// The clock.
   public var now: @Sendable () -> Date
+  /// Makes ids of records and sessions.
+  public var identifier: @Sendable () -> String
 
   /// Creates the value from its parts.
   public init(
-    username: String, password: String, defaultCountry: String = "US", seats: Int = 2, now: @escaping @Sendable () -> Date = { Date() }
+    username: String, password: String, defaultCountry: String = "US", seats: Int = 2, now: @escaping @Sendable () -> Date = { Date() },
+    identifier: @escaping @Sendable () -> String = { UUID().uuidString.lowercased() }
   ) {
+    self.identifier = identifier
     self.username = username
     self.password = password
     self.defaultCountry = defaultCountry
@@ -250,7 +254,7 @@ public actor ERPServer {
     guard name == configuration.username, password == configuration.password else {
       throw ERPRefusal(500, "Invalid credentials. Please try again.", exceptionType: "PX.Data.PXException")
     }
-    let session = UUID().uuidString
+    let session = configuration.identifier()
     try takeSeat(session)
     var headers = HTTPHeaders()
     headers.setValues(

@@ -57,7 +57,7 @@ extension ERPServer {
       // Another file of one name is a new revision of the first.
       record.files[index].bytes = body
     } else {
-      record.files.append(ServerFile(id: UUID().uuidString.lowercased(), name: name, comment: comment, bytes: body))
+      record.files.append(ServerFile(id: configuration.identifier(), name: name, comment: comment, bytes: body))
     }
     tables[entity]?.records[record.id] = record
     let id = record.files.first { $0.name.lowercased() == name.lowercased() }?.id ?? ""
@@ -88,14 +88,14 @@ extension ERPServer {
   /// - Parameter files: names with contents.
   public func addEmail(_ fields: [String: String], incoming: Bool, files: [(name: String, bytes: Data)]) {
     var record = ServerRecord(
-      id: UUID().uuidString.lowercased(), key: "", fields: ["Incoming": .flag(incoming)], linked: [:],
+      id: configuration.identifier(), key: "", fields: ["Incoming": .flag(incoming)], linked: [:],
       modified: Date(timeIntervalSince1970: 0), sequence: 0)
     for (name, value) in fields { record.fields[name] = .text(value) }
     record.key = record.id
     record.fields["NoteID"] = .text(record.id)
     completeEmail(&record)
     for file in files {
-      let id = UUID().uuidString.lowercased()
+      let id = configuration.identifier()
       record.files.append(ServerFile(id: id, name: file.name, comment: nil, bytes: file.bytes))
       fileOwners[id] = ("Email", record.id)
     }

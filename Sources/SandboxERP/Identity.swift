@@ -19,7 +19,7 @@ extension ERPServer {
       return Self.json(400, .object(["error": .text("invalid_client")]))
     }
     // With the scope `api` the site keeps one session for all tokens of a grant.
-    var grant = UUID().uuidString
+    var grant = configuration.identifier()
     switch form["grant_type"] {
     case "password":
       guard form["username"] == configuration.username, form["password"] == configuration.password else { return Self.invalidGrant }
@@ -28,7 +28,7 @@ extension ERPServer {
       grant = known
     default: return Self.json(400, .object(["error": .text("unsupported_grant_type")]))
     }
-    let (token, refresh) = (UUID().uuidString, UUID().uuidString)
+    let (token, refresh) = (configuration.identifier(), configuration.identifier())
     bearers[token] = (grant, configuration.now().addingTimeInterval(tokenSeconds))
     refreshTokens[refresh] = grant
     return Self.json(
@@ -43,8 +43,8 @@ extension ERPServer {
 
   /// A refresh token as if a user had agreed in a browser.
   public func agree() -> String {
-    let token = UUID().uuidString
-    refreshTokens[token] = UUID().uuidString
+    let token = configuration.identifier()
+    refreshTokens[token] = configuration.identifier()
     return token
   }
 

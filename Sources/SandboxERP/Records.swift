@@ -252,7 +252,7 @@ extension ERPServer {
 
   func newRecord(_ entity: String) -> ServerRecord {
     ServerRecord(
-      id: UUID().uuidString.lowercased(), key: "", fields: [:], linked: [:], modified: Date(timeIntervalSince1970: 0), sequence: 0)
+      id: configuration.identifier(), key: "", fields: [:], linked: [:], modified: Date(timeIntervalSince1970: 0), sequence: 0)
   }
 
   /// What the ERP fills in by itself.
@@ -323,9 +323,9 @@ extension ERPServer {
   /// Adds an employee.
   public func addEmployee(id: String, name: String, email: String, workgroup: String?) {
     var record = ServerRecord(
-      id: UUID().uuidString.lowercased(), key: id,
+      id: configuration.identifier(), key: id,
       fields: ["EmployeeID": .text(id), "EmployeeName": .text(name), "Status": .text("Active")],
-      linked: ["ContactInfo": ["Email": .text(email)]], modified: Date(), sequence: 0)
+      linked: ["ContactInfo": ["Email": .text(email)]], modified: configuration.now(), sequence: 0)
     store(&record, "Employee")
   }
 }

@@ -69,6 +69,11 @@ public enum AdminAct: String, Sendable, Hashable, CaseIterable {
   case discard, forgetSyncState, migrateMailbox, clockJump
 }
 
+extension AdminAct {
+  /// Whether it concerns the servers, not the engine.
+  var isOfServers: Bool { [.forgetSyncState, .migrateMailbox, .clockJump].contains(self) }
+}
+
 /// Something in the middle of a round.
 public struct Interruption: Sendable, Hashable {
   /// Where.

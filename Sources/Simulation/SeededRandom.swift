@@ -30,5 +30,7 @@ struct TraceHash: Sendable {
     value = (value ^ 0xff) &* 0x100_0000_01b3
   }
 
+  mutating func mix(_ byte: UInt8) { value = (value ^ UInt64(byte)) &* 0x100_0000_01b3 }
+
   mutating func mix(_ number: Int) { value = (value ^ UInt64(truncatingIfNeeded: number)) &* 0x100_0000_01b3 }
 }

@@ -16,8 +16,15 @@ public struct Verdict: Sendable {
 
 /// Runs the engine through a schedule.
 public struct Simulator: Sendable {
-  /// Which cache the engine works on.
-  public enum Cache: String, Sendable { case memory, sqlite }
+  /// What the engine works on.
+  public enum Cache: String, Sendable {
+    /// Object-level servers, the cache in memory.
+    case memory
+    /// Object-level servers, SQLite in memory.
+    case sqlite
+    /// The wire layer: the real adapters over the sandbox's servers, SQLite on a disk that loses what was not synced.
+    case wire
+  }
 
   /// Rounds that the engine has to come to rest.
   static let calmRounds = 4
@@ -54,6 +61,7 @@ final class Simulation: @unchecked Sendable {
   private let world: World
   private var cache: any RecordStore
   private var kept: MemoryState?
+  private var wire: Wire?
   private var oracle: Oracle
   private var calls = 0
   private var reports: [CycleReport] = []
@@ -71,17 +79,27 @@ final class Simulation: @unchecked Sendable {
     if cache == .sqlite, let store = try? Store(inMemory: "seed \(schedule.seed)") {
       self.cache = SimulatedCache(store: store, world: world)
     }
+    if cache == .wire, let wire = try? Wire(world: world, seed: schedule.seed) {
+      self.wire = wire
+      self.cache = wire.cache
+    }
     oracle = Oracle(world: world, cache: self.cache)
     world.oracle = oracle
   }
 
   func run() async -> Verdict {
+    defer {
+      // The world, its oracle and the cache know each other.
+      world.oracle = nil
+      wire?.end()
+    }
+    await wire?.prepare()
     for event in schedule.events {
       switch event {
       case .round(let full): await round(full: full, isTold: isTold && !full)
       case .interrupt(let interruption): world.interruptions.append(interruption)
-      case .admin(let act, let salt): administer(act, salt)
-      default: Users(world: world).perform(event)
+      case .admin(let act, let salt) where wire == nil || !act.isOfServers: administer(act, salt)
+      default: if let wire { await wire.perform(event) } else { Users(world: world).perform(event) }
       }
       world.clock += 1000
       if !oracle.violations.isEmpty { break }
@@ -96,6 +114,7 @@ final class Simulation: @unchecked Sendable {
     world.interruptions = []
     world.clock += Simulator.calmPause
     world.landDelayed()
+    await wire?.landDelayed()
     var rounds = 0
     var isQuiet = false
     while rounds < Simulator.calmRounds && !isQuiet && oracle.violations.isEmpty {
@@ -156,6 +175,7 @@ final class Simulation: @unchecked Sendable {
     world.beginRound()
     world.tell("round \(isTold ? "told of" : full ? "full" : "")")
     let engine = SyncEngine(settings: settings(), parts: parts())
+    wire?.isInRound = true
     do throws(SyncError) {
       if isTold {
         let active = world.mailboxes.indices.filter { world.isEmployeeOn[$0] }.map { world.mailboxes[$0].address }
@@ -167,6 +187,8 @@ final class Simulation: @unchecked Sendable {
       world.tell("  the round failed: \(error)")
       reports = []
     }
+    if world.isCrashed { memory = RoundMemory() }
+    await wire?.finishRound()
     for report in reports {
       // What was left alone is looked at again by the nightly comparison of everything.
       if report.counts["left", default: 0] > 0 { world.needsFullRound = true }
@@ -179,13 +201,13 @@ final class Simulation: @unchecked Sendable {
       oracle.report("I8", "nothing went wrong, and yet: \(error)")
     }
     calls += world.calls
-    if world.isCrashed { memory = RoundMemory() }
     world.isCrashed = false
     world.endRound()
   }
 
   private func parts() -> EngineParts {
-    EngineParts(
+    if let wire { return wire.parts(memory) { [world] entry in world.tell("    log: \(entry.message)") } }
+    return EngineParts(
       records: cache, erp: SimulatedERP(world: world), exchange: ["HQ": SimulatedExchange(world: world)], surroundings: world.surroundings,
       memory: memory, echo: { [world] entry in world.tell("    log: \(entry.message)") })
   }
@@ -200,7 +222,8 @@ final class Simulation: @unchecked Sendable {
     account.logging = world.narrate == nil ? .none : .verbose
     return Settings(
       store: "", erp: ERPSettings(url: "", endpoint: "", authentication: .password(username: "", password: .literal(""))),
-      accounts: [account], policies: world.policies, employees: employees, guards: schedule.setup.guards)
+      accounts: [account], policies: wire == nil ? world.policies : world.policies.map(Wire.fitting), employees: employees,
+      guards: schedule.setup.guards)
   }
 
   // MARK: Administrators
@@ -219,9 +242,11 @@ final class Simulation: @unchecked Sendable {
     case .switchEmployee:
       world.isEmployeeOn[mailbox].toggle()
       oracle.hadRebuild = true
-    case .wipeCache: exchangeCache(for: MemoryState())
-    case .keepCache: if let memory = cache as? MemoryStore { kept = memory.state }
-    case .restoreCache: if let kept { exchangeCache(for: kept) }
+    case .wipeCache: exchangeCache(for: MemoryState(), isNew: true)
+    case .keepCache:
+      if let memory = cache as? MemoryStore { kept = memory.state }
+      wire?.keepCache()
+    case .restoreCache: if wire?.hasKept ?? (kept != nil) { exchangeCache(for: kept ?? MemoryState()) }
     case .approve, .discard: decide(act == .approve ? .approved : .discarded)
     case .forgetSyncState, .migrateMailbox, .clockJump: Users(world: world).perform(.admin(act, salt: salt))
     }
@@ -237,10 +262,9 @@ final class Simulation: @unchecked Sendable {
     oracle.policyChanged()
   }
 
-  private func exchangeCache(for state: MemoryState) {
+  private func exchangeCache(for state: MemoryState, isNew: Bool = false) {
     oracle.readJournal()
-    guard let store = cache as? MemoryStore else { return }
-    store.state = state
+    if let memory = cache as? MemoryStore { memory.state = state } else if let wire { wire.exchangeCache(isNew: isNew) } else { return }
     // Under a process that runs no cache is exchanged.
     memory = RoundMemory()
     oracle.cacheWasExchanged = true

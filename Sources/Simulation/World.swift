@@ -175,18 +175,11 @@ final class World: @unchecked Sendable {
     if isCrashed { throw Self.crash }
     clock += 40
     landDelayed()
-    calls += 1
-    if call.isWrite { writes += 1 }
+    let fault = faultOfCall(isWrite: call.isWrite)
     trace.mix(call.name)
     trace.mix(call.detail)
     tell("  \(calls) \(call.name) \(call.detail)")
-    let fault =
-      (call.isWrite ? interruption(.write(writes)) : endedInWrite ? interruption(.afterWrite(writes)) : nil) ?? interruption(.call(calls))
-    endedInWrite = call.isWrite
-    if let fault {
-      hadFault = true
-      tell("    … \(fault)")
-    }
+    if let fault { tell("    … \(fault)") }
     switch fault {
     case .edit(let event, after: false): Users(world: self).perform(event)
     case .crash(after: false):
@@ -247,6 +240,25 @@ final class World: @unchecked Sendable {
       delayed.remove(at: index).land()
       isLanding = false
     }
+  }
+
+  /// Counts a commit; what is due at it.
+  func faultOfCommit() -> Interruption.Fault? {
+    commits += 1
+    let fault = interruption(.commit(commits))
+    if fault != nil { hadFault = true }
+    return fault
+  }
+
+  /// Counts a call; what is due at it.
+  func faultOfCall(isWrite: Bool) -> Interruption.Fault? {
+    calls += 1
+    if isWrite { writes += 1 }
+    let fault =
+      (isWrite ? interruption(.write(writes)) : endedInWrite ? interruption(.afterWrite(writes)) : nil) ?? interruption(.call(calls))
+    endedInWrite = isWrite
+    if fault != nil { hadFault = true }
+    return fault
   }
 
   /// An edge of a transaction of the cache.

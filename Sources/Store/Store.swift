@@ -24,14 +24,18 @@ public final class Store: Sendable {
   /// - Parameters:
   ///   - path: of the database file; its directory is created with mode 0700, the file with 0600.
   ///   - readOnly: for reading beside the daemon that owns the store.
+  ///   - isOnDisk: false: the path is a URI of SQLite's that names a file system of its own, as tests have.
   /// - Throws: `storage`, with what to do: a newer schema, a corrupt or unreadable file, a full disk.
-  public init(path: String, readOnly: Bool = false) throws(SyncError) {
+  public init(path: String, readOnly: Bool = false, isOnDisk: Bool = true) throws(SyncError) {
     self.path = path
     do {
       var configuration = Self.configuration()
       configuration.readonly = readOnly
-      if !readOnly { try Self.prepareFile(path) }
+      if !readOnly && isOnDisk { try Self.prepareFile(path) }
       let pool = try DatabasePool(path: path, configuration: configuration)
+      // A commit is on the disk before anything is sent for it: were an intent lost with the power, the next start would create the record
+      // once more. Set here, since the pool's own opening sets NORMAL, which syncs only when the log is carried over.
+      if !readOnly { try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") } }
       let migrator = Migrations.migrator()
       if try pool.read({ try migrator.hasBeenSuperseded($0) }) {
         throw SyncError(
@@ -74,7 +78,6 @@ public final class Store: Sendable {
       try db.execute(sql: "PRAGMA secure_delete = OFF")
       try db.execute(sql: "PRAGMA mmap_size = \(mappedBytes)")
       guard !db.configuration.readonly else { return }
-      try db.execute(sql: "PRAGMA synchronous = NORMAL")
       try db.execute(sql: "PRAGMA cache_size = -\(writerCacheBytes / 1024)")
       try db.execute(sql: "PRAGMA wal_autocheckpoint = \(pagesPerCheckpoint)")
     }

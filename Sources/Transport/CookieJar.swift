@@ -38,6 +38,12 @@ public final class CookieJar: Sendable {
   /// The value of the Cookie field for a request to this address; nil when there is nothing to send or it is no address.
   public func header(url: String) -> String? { (try? HTTPTarget(url: url)).flatMap(header(for:)) }
 
+  /// Takes over a Set-Cookie field of an answer from this address; for transports beside libcurl's.
+  public func store(setCookie field: String, url: String) {
+    guard let target = try? HTTPTarget(url: url) else { return }
+    store(setCookie: field, from: target)
+  }
+
   /// The value of the Cookie field for a request; nil when there is nothing to send.
   func header(for target: HTTPTarget) -> String? {
     let now = now()

@@ -15,7 +15,9 @@ struct Simulate: ParsableCommand {
   @Option(help: "Record types: contacts, tasks, events, or several with commas.") var kinds: String = "contacts"
   @Flag(help: "Histories with many events that seldom meet by chance.") var rare = false
   @Option(help: "Threads.") var jobs: Int = 2
-  @Option(help: "The cache under the engine: memory or sqlite.") var cache: String = "memory"
+  @Option(help: "objects: servers of objects; wire: the real adapters over the sandbox, SQLite on a disk that loses what was not synced.")
+  var layer: String = "objects"
+  @Option(help: "The cache under the engine over servers of objects: memory or sqlite.") var cache: String = "memory"
   @Option(help: "Only these events of the schedule, by number: 0,2,5.") var keep: String?
   @Option(help: "Stop after so many failing schedules.") var failures: Int = 1
   @Flag(help: "Tell everything that happens.") var narrate = false
@@ -23,7 +25,10 @@ struct Simulate: ParsableCommand {
   @Flag(help: "Do not cut failing schedules to their few events.") var whole = false
 
   mutating func run() throws {
-    guard let cache = Simulator.Cache(rawValue: cache) else { throw ValidationError("--cache is memory or sqlite") }
+    guard ["objects", "wire"].contains(layer) else { throw ValidationError("--layer is objects or wire") }
+    guard let cache = Simulator.Cache(rawValue: layer == "wire" ? layer : cache), layer == cache.rawValue || cache != .wire else {
+      throw ValidationError("--cache is memory or sqlite")
+    }
     let names = kinds.split(separator: ",").map(String.init)
     let wanted = names.compactMap(RecordKind.init(rawValue:)).filter(Simulator.kinds.contains)
     guard wanted.count == names.count, !wanted.isEmpty else {
@@ -41,7 +46,9 @@ struct Simulate: ParsableCommand {
       let verdict = Simulator.run(schedule.keeping(kept), cache: cache)
       print("seed \(failing): \(verdict.violations.first?.description ?? "passes when run alone")")
       let events = kept.map(String.init).joined(separator: ",")
-      print("  replay: concordfs-sim --narrate --kinds \(kinds)\(rare ? " --rare" : "") --seed \(failing) --keep \(events)")
+      print(
+        "  replay: concordfs-sim --narrate\(layer == "wire" ? " --layer wire" : "") --kinds \(kinds)\(rare ? " --rare" : "") --seed \(failing) --keep \(events)"
+      )
     }
     if !outcome.failing.isEmpty { throw ExitCode.failure }
   }

@@ -1,0 +1,24 @@
+import Model
+import Testing
+
+@testable import Simulation
+
+/// The engine with its real adapters over the sandbox's servers, and SQLite on a disk that loses what was not synced.
+@Suite struct WireTests {
+  @Test func `histories over the real protocols and the real cache break no invariant`() {
+    var calls = 0
+    for seed in 1...40 as ClosedRange<UInt64> {
+      let verdict = Simulator.run(Simulator.schedule(seed: seed), cache: .wire)
+      #expect(verdict.violations.isEmpty, "seed \(seed): \(verdict.violations)")
+      calls += verdict.calls
+    }
+    #expect(calls > 1000)
+  }
+
+  @Test func `a seed replays every byte of every request`() {
+    for seed in 41...44 as ClosedRange<UInt64> {
+      let verdicts = (0..<2).map { _ in Simulator.run(Simulator.schedule(seed: seed), cache: .wire) }
+      #expect(verdicts[0].hash == verdicts[1].hash, "seed \(seed)")
+    }
+  }
+}
