@@ -66,7 +66,15 @@ struct CalmOracle {
     }
   }
 
-  private func retries(_ subject: String, _ kind: RecordKind, _ mailbox: Int) -> Bool {
+  /// Whether a step that concerns the record was discarded with a held plan: both sides stay as they are, by a person's decision.
+  private func isDiscarded(_ subject: String, _ kind: RecordKind, _ mailbox: Int) -> Bool {
+    let steps = try? oracle.cache.read { try $0.meta("discarded \(world.mailboxes[mailbox].address)/\(kind.rawValue)") }
+    return steps?.split(whereSeparator: \.isWhitespace).contains(Substring(subject)) ?? false
+  }
+
+  /// Whether the record is left alone: until its next try, or as was decided.
+  private func isLeft(_ subject: String, _ kind: RecordKind, _ mailbox: Int) -> Bool {
+    if isDiscarded(subject, kind, mailbox) { return true }
     let box = Mailbox(address: world.mailboxes[mailbox].address)
     let far = Timestamp(milliseconds: .max)
     // Those set aside are not given: they are looked for by a failure's own record.
@@ -110,7 +118,7 @@ struct CalmOracle {
           let isSource = $0.foreignID == nil && birth != nil && Token($0.fields[RecordShape.of(kind).birth]) == birth
           return $0.kind == kind && $0.place != .trash && ($0.foreignID == entity.id || isSource)
         }
-        if isKnownElsewhere || retries("entity:\(entity.id)", kind, mailbox) || isAbandoned(entity) { continue }
+        if isKnownElsewhere || isLeft("entity:\(entity.id)", kind, mailbox) || isAbandoned(entity) { continue }
         oracle.report("I1", "\(entity.id) is in scope of mailbox \(mailbox) and has no item there")
         continue
       }
@@ -128,10 +136,13 @@ struct CalmOracle {
       // A status without a counterpart: both stay as they are until it moves back.
       if !entity.fields.hasStatusCounterpart || !item.fields.hasStatusCounterpart { continue }
       guard isScoped, isInScope(item, mailbox, isLinked: true) else {
-        if section.direction == .both { oracle.report("I1", "\(entity.id) and \(item.id) are linked though one is out of scope") }
+        let isDecided = isDiscarded("entity:\(entity.id)", kind, mailbox)
+        if section.direction == .both && !isDecided {
+          oracle.report("I1", "\(entity.id) and \(item.id) are linked though one is out of scope")
+        }
         continue
       }
-      if retries("entity:\(entity.id)", kind, mailbox) || retries("item:\(id)", kind, mailbox) { continue }
+      if isLeft("entity:\(entity.id)", kind, mailbox) || isLeft("item:\(id)", kind, mailbox) { continue }
       checkValues(entity, item, section, mailbox)
       if item.foreignID != entity.id { oracle.report("I1", "\(item.id) is linked to \(entity.id) and does not bear its id") }
     }
@@ -159,9 +170,11 @@ struct CalmOracle {
       if inItem.same(field, in: item.fields) || inEntity.same(field, in: entity.fields) { continue }
       // The two of a conflict copy differ by its mark.
       if Token(entity.fields[field]) == Token(item.fields[field]), oracle.isConflictCopy(entity, or: item) { continue }
-      // Where nothing is known of what was agreed on, empty never overwrites filled, whatever the direction.
+      // Where nothing is known of what was agreed on, empty never overwrites filled, whatever the direction: after a rebuild, and of an item
+      // whose creation was taken for lost.
+      let isUnagreed = oracle.hadRebuild || item.operationID.map(oracle.interrupted.contains) ?? false
       let source = section.direction == .toExchange ? entity.fields[field] : item.fields[field]
-      if section.direction != .both, oracle.hadRebuild, source == nil { continue }
+      if section.direction != .both, isUnagreed, source == nil { continue }
       switch section.direction {
       case .both: break
       // A change against the direction stands until its source changes.
@@ -183,7 +196,7 @@ struct CalmOracle {
     for item in world.mailboxes[mailbox].items where item.kind == kind && item.place == world.place(mailbox, kind) {
       let link = try? oracle.cache.read { try $0.link(item: item.id, kind: kind, mailbox: box) }
       if link != nil || item.isUserCopy || item.foreignID != nil || !isInScope(item, mailbox, isLinked: false) { continue }
-      if retries("item:\(item.id)", kind, mailbox) || wasMovedUnmarked(item, box) { continue }
+      if isLeft("item:\(item.id)", kind, mailbox) || wasMovedUnmarked(item, box) { continue }
       let address = item.fields.text(.email1)?.lowercased()
       let sharesAddress =
         section.mergeByEmail && address != nil

@@ -26,6 +26,9 @@ final class Oracle {
   private var mayHaveLeft: Set<EntityID> = []
   /// Writes whose outcome the engine could not know.
   private(set) var doubts = 0
+  private(set) var interrupted: Set<OperationID> = []
+  /// Texts that a user may have seen or not before writing another in their place.
+  private var inDoubt: Set<Int> = []
   /// Conflict copies made, by birth.
   private var forks: [Int: Int] = [:]
   /// Births of items that users brought back.
@@ -51,6 +54,17 @@ final class Oracle {
   }
 
   func noteDoubt() { doubts += 1 }
+
+  /// Intents that a round left open: the engine does not know what became of their writes. What it wrote, should it have arrived, and what a
+  /// user wrote over it before the look-up, look as if both had written at once: a conflict, by the policy, with the journal.
+  func noteInterruptedWrites() {
+    let open = (try? cache.read { try $0.openIntents(mailbox: nil) }) ?? []
+    for intent in open where intent.sends > 0 && interrupted.insert(intent.id).inserted {
+      doubts += 1
+      guard intent.action == "update" else { continue }
+      for field in intent.payload.names { if let token = Token(intent.payload[field]) { inDoubt.insert(token.number) } }
+    }
+  }
 
   // MARK: What users do
 
@@ -244,7 +258,7 @@ final class Oracle {
   private func checkUndone(_ fields: Fields, _ kind: RecordKind, _ field: Field, by new: Value?, _ place: String) {
     // An address may be in several records from the start.
     guard field != .email1, let old = Token(fields[field]), let new = Token(new), old != new, !hadRebuild, !world.isLanding,
-      world.ledger.isSuccessor(old, of: new)
+      world.ledger.isSuccessor(old, of: new), !inDoubt.contains(new.number)
     else { return }
     if let birth = birth(fields, kind), restored.contains(birth) || copies(of: birth) > 0 { return }
     report("I2", "\(place): the engine puts t\(new.number) back, which a user replaced by t\(old.number)")

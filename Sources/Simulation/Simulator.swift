@@ -202,6 +202,7 @@ final class Simulation: @unchecked Sendable {
     }
     calls += world.calls
     world.isCrashed = false
+    oracle.noteInterruptedWrites()
     world.endRound()
   }
 

@@ -68,6 +68,7 @@ struct Cycle: Sendable {
     try checkEmployee()
     if spoke.account.isTestOnly { return try await reportOnly() }
     try await owner.enter(spoke, exchange, trustsMemory: isWoken)
+    try await letLostWritesSettle()
     let relocation = Relocation(parts: parts, log: log, spoke: spoke, exchange: exchange)
     guard let folder = try await relocation.folder(acceptsNew: full, trustsCache: isWoken) else {
       throw SyncError(.folderNotFound, "\(spoke.mailbox.address) has no folder '\(spoke.folderName)' and this account may not create it")
@@ -89,9 +90,25 @@ struct Cycle: Sendable {
       try await ensureCategory()
       try startOverIfPolicyChanged(full: full)
     }
+    // A mailbox that a lost cache served and that lists nothing may only seem empty: what it brings next is compared as in a first run too.
+    let seemsEmpty = isFirstRun && owner.hasLostCache(spoke) ? try listsNothing() : false
     guard try await decideAndWrite(isFirstRun: isFirstRun, executor, &report, progress), report.failures == 0 else { return }
-    if isFirstRun { try endFirstRun(leftSome: report.counts["left", default: 0] > 0) }
+    if isFirstRun && !seemsEmpty { try endFirstRun(leftSome: report.counts["left", default: 0] > 0) }
     if !entitiesOnly { try parts.store.write { try Marks.settle(spoke, $0) } }
+  }
+
+  private func listsNothing() throws(SyncError) -> Bool {
+    try parts.store.read { try $0.items(kind: spoke.kind, mailbox: spoke.mailbox, after: 0, limit: 1).isEmpty }
+  }
+
+  /// What a cache that is gone had under way when it was lost may still come into being, and nobody would look it up: it is given its time, and
+  /// what the ERP got meanwhile is read.
+  private func letLostWritesSettle() async throws(SyncError) {
+    guard let left = owner.settling(spoke, guards) else { return }
+    if left > 0 { try await parts.letSettle(milliseconds: left) }
+    let hold = await RecordsHold(lock)
+    defer { hold.end() }
+    _ = try await ERPFeed(parts: parts, log: log).refresh(spoke.kind, full: false, comparesAll: false) { _ in }
   }
 
   /// Decides about everything that changed, and carries it out where the guards let it.

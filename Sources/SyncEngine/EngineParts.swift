@@ -46,6 +46,18 @@ public struct EngineParts: Sendable {
     self.memory = memory
     self.echo = echo
   }
+
+  /// Gives requests whose answers nobody waits for any more the time to come to an end.
+  func letSettle(milliseconds: Int64) async throws(SyncError) {
+    do { try await surroundings.sleep(milliseconds) } catch {
+      throw SyncError(.cancelled, "cancelled while writes of an interrupted cycle settled")
+    }
+  }
+}
+
+extension Guards {
+  /// How long a server may still be carrying out a request whose client is gone, in milliseconds.
+  var settlingMilliseconds: Int64 { Int64(settleSeconds) * 1000 }
 }
 
 /// One employee and one record type of a cycle: the spoke that is turned.
@@ -98,6 +110,13 @@ struct Spoke: Sendable {
       section.mergeByEmail ? "merge" : "", section.contactClass ?? "", section.erpLink ?? "", section.attachments ? "attachments" : "",
       section.createContacts ? "contacts" : "",
     ]
+  }
+
+  /// In a folder of the policy's own everything takes part; of what lies elsewhere only what is marked.
+  func isInPolicyFolder(_ item: Item, _ folder: FolderID?) -> Bool {
+    guard section.folder != nil else { return false }
+    guard let folder, let place = item.folder else { return true }
+    return place == folder
   }
 
   /// The name of the record type's folder in the mount.

@@ -1,4 +1,5 @@
 import Model
+import Reconcile
 import Render
 import Store
 
@@ -152,6 +153,7 @@ struct Executor: Sendable {
         try transaction.open(intent(write, at: now))
         try journal(write, at: now, transaction)
         try note(write, at: now, transaction)
+        if write.pair.isTwin, let twin = write.pair.item?.item { try Twins.note(twin, spoke.mailbox, transaction) }
         try transaction.markSent(write.operation)
       }
     }
@@ -175,6 +177,15 @@ struct Executor: Sendable {
         name: write.pair.name, entityID: write.pair.entity?.entity.id, itemID: write.pair.item?.item.version.id,
         losers: write.action.losers,
         rule: write.action.reason, restoredAt: nil))
+  }
+
+  /// Whether a linked item is still synchronized. A status that the ERP does not know is no reason to leave it.
+  func takesPart(_ item: Item, _ transaction: any RecordTransaction) throws -> Bool {
+    var item = item
+    item.fields[.status] = nil
+    return Scope.item(
+      item, policy: spoke.policy, kind: spoke.kind, isInPolicyFolder: spoke.isInPolicyFolder(item, folder), isLinked: true,
+      former: try Marks.former(spoke, transaction))
   }
 
   /// Counts a failed record for another try. What may have been applied stays open as an intent, for the next cycle to look up.

@@ -58,9 +58,11 @@ struct Forking: Sendable {
     let isMarked = try parts.store.write { transaction in
       _ = try transaction.observe(copy, kind: spoke.kind)
       let known = try transaction.reader.link(entity: copy.id, kind: spoke.kind, mailbox: spoke.mailbox)
-      // What a user took out of the synchronization meanwhile is not touched any more.
-      let isMarked = !item.isPrivate && known?.state != .detached
-      if !isMarked { try transaction.close(intent.id) }
+      // What a user took out of the synchronization meanwhile is not touched any more. Before a cycle has noted that, it may still come back:
+      // the intent stays open until then.
+      let isDetached = known?.state == .detached
+      let isMarked = try !isDetached && executor.takesPart(item, transaction)
+      if isDetached { try transaction.close(intent.id) }
       // A pair that was linked before its item could be marked has a story of its own since: it stays as it is.
       if known != nil { return isMarked }
       // The item may have been the partner of a record that is gone.

@@ -98,8 +98,10 @@ struct MailboxFeed: Sendable {
         case .success(let item):
           _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox)
         case .failure(let error) where error.code == .notFound:
-          // One that was never read stays wanted: if it is gone indeed, the folder's next listing says so.
-          if try transaction.reader.item(id, kind: spoke.kind, mailbox: spoke.mailbox) == nil {
+          // One that was never read, or that nothing hangs on, stays wanted: if it is gone indeed, the folder's next listing says so.
+          let isLinked = try transaction.reader.link(item: id, kind: spoke.kind, mailbox: spoke.mailbox) != nil
+          let isRead = try transaction.reader.item(id, kind: spoke.kind, mailbox: spoke.mailbox) != nil
+          if !isLinked || !isRead {
             failed.insert(id)
           } else {
             try transaction.reportRemoved(id, kind: spoke.kind, mailbox: spoke.mailbox)

@@ -12,6 +12,7 @@ extension Planner {
       today: cycle.parts.surroundings.now().utcDate)
     planner.former = try cycle.parts.store.write { try Marks.former(cycle.spoke, $0) }
     planner.folder = folder
+    planner.settlingMilliseconds = cycle.guards.settlingMilliseconds
     planner.discarded = try cycle.parts.store.read { try Discarded(cycle.spoke, $0) }
     if isFirstRun && cycle.spoke.kind == .events {
       planner.occurrences = try cycle.parts.store.read { try OccurrenceMatches(spoke: cycle.spoke, employee: cycle.employee, $0) }

@@ -22,7 +22,12 @@ final class OwnerLock: Sendable {
     /// nil: the mailbox has no place for a mark.
     var mark: OwnerMark?
     var isRenewed = false
+    /// The mailbox was served by a cache that knew more than this one does.
+    var hasLostCache = false
   }
+
+  /// When requests of a lost cache have come to their end.
+  private let settled = Mutex<Timestamp?>(nil)
 
   /// The tokens that the cache knows.
   private struct Tokens {
@@ -63,8 +68,8 @@ final class OwnerLock: Sendable {
     if trustsMemory, let mark = try remembered(spoke) { return entries.withLock { $0[spoke.mailbox] = Entry(mark: mark) } }
     parts.memory.note(mark: nil, of: spoke.mailbox, at: parts.surroundings.now())
     do {
-      let mark = try await claim(spoke, exchange)
-      entries.withLock { $0[spoke.mailbox] = Entry(mark: mark) }
+      let (mark, hasLostCache) = try await claim(spoke, exchange)
+      entries.withLock { $0[spoke.mailbox] = Entry(mark: mark, hasLostCache: hasLostCache) }
       parts.memory.note(mark: mark, of: spoke.mailbox, at: parts.surroundings.now())
     } catch {
       if error.code == .held { entries.withLock { $0[spoke.mailbox] = Entry(refusal: error) } }
@@ -80,6 +85,20 @@ final class OwnerLock: Sendable {
       let isAsWas = try tokens.last == mark.token && tokens.next == nil && reader.meta(TakeOver.key(spoke.mailbox)) == nil
       return isAsWas ? mark : nil
     }
+  }
+
+  /// Whether the mailbox was served by a cache that knew more than this one does.
+  func hasLostCache(_ spoke: Spoke) -> Bool { entries.withLock { $0[spoke.mailbox]?.hasLostCache ?? false } }
+
+  /// How long requests of a lost cache may still be under way, in milliseconds: once a round all mailboxes wait for them together. nil: none is.
+  func settling(_ spoke: Spoke, _ guards: Guards) -> Int64? {
+    guard hasLostCache(spoke) else { return nil }
+    let now = parts.surroundings.now()
+    let end = settled.withLock { end in
+      end = end ?? now.advanced(milliseconds: guards.settlingMilliseconds)
+      return end ?? now
+    }
+    return min(end.milliseconds - now.milliseconds, guards.settlingMilliseconds)
   }
 
   /// For a plan on a copy of the cache: the same without a claim.
@@ -138,21 +157,21 @@ final class OwnerLock: Sendable {
     )
   }
 
-  private func claim(_ spoke: Spoke, _ exchange: any ExchangePort) async throws(SyncError) -> OwnerMark? {
+  private func claim(_ spoke: Spoke, _ exchange: any ExchangePort) async throws(SyncError) -> (mark: OwnerMark?, hasLostCache: Bool) {
     guard let state = try await look(spoke, exchange) else {
       log.write(
         .verbose, "the account may not note in the calendar's settings who serves this mailbox: two installations would not be noticed",
         spoke)
-      return nil
+      return (nil, false)
     }
     let continues = state.tokens.continues(state.mark)
     if !continues { try beginAnew(spoke) }
     let now = parts.surroundings.now()
     guard let mark = state.mark, state.isOurs, continues, !state.takesOver, mark.until.milliseconds - now.milliseconds > Self.lease / 2
-    else { return try await take(state, spoke, exchange) }
+    else { return (try await take(state, spoke, exchange), state.mark != nil && !continues) }
     if state.tokens.next != nil { try save(Tokens(stored: mark.token), spoke) }
     parts.installation.noteServed(spoke.mailbox.address)
-    return mark
+    return (mark, false)
   }
 
   /// Writes a mark and makes sure that it is the one that stays.

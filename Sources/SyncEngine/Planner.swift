@@ -87,6 +87,8 @@ struct Planner: Sendable {
   var discarded = Discarded()
   /// The policy's folder; nil: a plan for one that is not there yet.
   var folder: FolderID?
+  /// How long a server may still be carrying out a request whose client is gone, in milliseconds.
+  var settlingMilliseconds: Int64 = 0
 
   /// Observations read from the store at once.
   static let page = 500
@@ -322,12 +324,13 @@ struct Planner: Sendable {
     let linkedItem = try link.itemID.flatMap { try reader.item($0, kind: spoke.kind, mailbox: spoke.mailbox) }
     if let other = linkedItem, isNextOccurrence(item.item, of: other.item) { return Pair(item: item) }
     if link.state == .linked, let other = linkedItem, other.presence == .present, other.item.version.id != item.item.version.id,
-      Self.isTwin(item.item, of: other.item),
+      Self.isTwin(item.item, of: other.item), isOfItsCreation(item.item, beside: other.item),
       link.itemID == other.item.version.id
     {
+      if try Twins.isCopied(item.item, spoke, reader) { return nil }
       // Of a message the link remembers no values: the linked one is as it was made.
       let agreed = spoke.kind == .emails ? nil : link.baseItem?.fields
-      let isUntouched = item.item.fields.differences(from: agreed ?? other.item.fields).isEmpty
+      let isUntouched = !item.item.isPrivate && item.item.fields.differences(from: agreed ?? other.item.fields).isEmpty
       return isUntouched
         ? Pair(item: item, isTwin: true)
         : Pair(item: item, obstacle: "made twice by a write that was taken for lost, and edited since: both stay")
@@ -359,12 +362,20 @@ struct Planner: Sendable {
     return key != linkedKey
   }
 
-  /// In a folder of the policy's own everything takes part; of what lies elsewhere only what is marked.
-  private func isInPolicyFolder(_ item: Item) -> Bool {
-    guard spoke.section.folder != nil else { return false }
-    guard let folder, let place = item.folder else { return true }
-    return place == folder
+  /// Whether an item came into being while the request whose mark it bears may have been under way; a user's copy mostly comes later. How far
+  /// the server's clock is from ours the linked one tells.
+  private func isOfItsCreation(_ item: Item, beside linked: Item) -> Bool {
+    guard let age = Self.age(item), let linkedAge = Self.age(linked) else { return true }
+    return age <= linkedAge + settlingMilliseconds
   }
+
+  /// From the beginning of the creation to the item, in milliseconds.
+  private static func age(_ item: Item) -> Int64? {
+    guard let begun = item.operationID?.time, let created = item.created else { return nil }
+    return created.milliseconds - begun.milliseconds
+  }
+
+  private func isInPolicyFolder(_ item: Item) -> Bool { spoke.isInPolicyFolder(item, folder) }
 
   func isAcceptable(_ item: Item) -> Bool {
     Scope.item(item, policy: spoke.policy, kind: spoke.kind, isInPolicyFolder: isInPolicyFolder(item), isLinked: false)

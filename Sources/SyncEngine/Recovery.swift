@@ -13,7 +13,7 @@ struct Recovery: Sendable {
 
   init(executor: Executor, guards: Guards) {
     self.executor = executor
-    settlingMilliseconds = Int64(guards.settleSeconds) * 1000
+    settlingMilliseconds = guards.settlingMilliseconds
   }
 
   /// A creation that was under way when its process ended may come into being after the look-up: it is given its time first.
@@ -23,9 +23,7 @@ struct Recovery: Sendable {
     let left = latest.milliseconds + settlingMilliseconds - parts.surroundings.now().milliseconds
     // A clock that was set back must not stop the mailbox.
     guard left > 0 else { return }
-    do { try await parts.surroundings.sleep(min(left, settlingMilliseconds)) } catch {
-      throw SyncError(.cancelled, "cancelled while writes of an interrupted cycle settled")
-    }
+    try await parts.letSettle(milliseconds: min(left, settlingMilliseconds))
   }
 
   /// Settles every open intent of this spoke, alone of all cycles, for that may write to the ERP. Throws when a side cannot be asked: then
@@ -147,6 +145,8 @@ struct Recovery: Sendable {
     let item = try intent.itemID.flatMap { id throws(SyncError) in
       try parts.store.read { try $0.item(id, kind: spoke.kind, mailbox: spoke.mailbox) }
     }
+    // Where an item is that left its folder, the reading that follows tells: until then nothing is known of its creation's end.
+    if item?.presence == .left { return }
     var made = try linkedEntity(intent)
     if made == nil {
       let candidates = try await parts.erp.created(by: intent.id, like: intent.payload, kind: spoke.kind)

@@ -1,20 +1,50 @@
 import Model
 import Store
 
+/// What is remembered of items that are gone, for those that come later with the key that a move and a copy keep: a move keeps the time of
+/// creation too, a copy does not.
+private enum Departed {
+  static func key(_ what: String, _ moveKey: String, _ mailbox: Mailbox) -> String { "\(what) \(mailbox.address) \(moveKey)" }
+
+  static func note(_ what: String, _ item: Item, _ mailbox: Mailbox, _ transaction: any RecordTransaction) throws {
+    guard let moveKey = item.moveKey, let created = item.created else { return }
+    try transaction.setMeta(key(what, moveKey, mailbox), created.iso8601Milliseconds)
+  }
+
+  /// Whether the one with this item's key is this item; nil: none is known.
+  static func isSame(_ what: String, _ item: Item, _ mailbox: Mailbox, _ reader: any RecordReader) throws -> Bool? {
+    guard let moveKey = item.moveKey, let created = item.created else { return nil }
+    return try reader.meta(key(what, moveKey, mailbox)).map { $0 == created.iso8601Milliseconds }
+  }
+}
+
 /// Items that left their folder before they could be marked with the ERP's id: should one come back, only the key that a move keeps and the time
 /// of its creation tell that it has a record already.
 enum Unmarked {
-  private static func key(_ moveKey: String, _ mailbox: Mailbox) -> String { "unmarked \(mailbox.address) \(moveKey)" }
-
   /// Remembers an item that is gone.
   static func note(_ item: Item, _ mailbox: Mailbox, _ transaction: any RecordTransaction) throws {
-    guard let moveKey = item.moveKey, let created = item.created else { return }
-    try transaction.setMeta(key(moveKey, mailbox), created.iso8601Milliseconds)
+    try Departed.note("unmarked", item, mailbox, transaction)
   }
 
   /// Whether an item without a mark is one of them. A copy has another time of creation.
   static func isKnown(_ item: Item, _ mailbox: Mailbox, _ reader: any RecordReader) throws -> Bool {
-    guard let moveKey = item.moveKey, let created = item.created else { return false }
-    return try reader.meta(key(moveKey, mailbox)) == created.iso8601Milliseconds
+    try Departed.isSame("unmarked", item, mailbox, reader) ?? false
+  }
+}
+
+/// Items that the engine takes away because a write that was taken for lost had made them once more. A user's copy of one has all its marks.
+enum Twins {
+  /// Remembers one that is about to be deleted.
+  static func note(_ item: Item, _ mailbox: Mailbox, _ transaction: any RecordTransaction) throws {
+    try Departed.note("twin", item, mailbox, transaction)
+  }
+
+  /// Whether a user copied the item from a twin, which may be gone by now.
+  static func isCopied(_ item: Item, _ spoke: Spoke, _ reader: any RecordReader) throws -> Bool {
+    if let isSame = try Departed.isSame("twin", item, spoke.mailbox, reader) { return !isSame }
+    guard let stamp = item.foreignID, let moveKey = item.moveKey, let created = item.created else { return false }
+    return try reader.items(kind: spoke.kind, mailbox: spoke.mailbox, foreignID: stamp).contains {
+      $0.item.moveKey == moveKey && $0.item.operationID == item.operationID && $0.item.created.map { $0 < created } ?? false
+    }
   }
 }
