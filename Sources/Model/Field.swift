@@ -2,22 +2,31 @@
 ///
 /// Multi-valued properties are one field a value (`phone.mobile`, `email2`), so that they merge value by value.
 public struct Field: RawRepresentable, Sendable, Hashable, Comparable, Codable, CustomStringConvertible {
+  /// One object a name, never freed: without counting references to it a field is as cheap to hand on as a number.
+  private let name: Unmanaged<FieldName>
+
   /// The stable name, as the store and `--json` show it.
-  public let rawValue: String
+  public var rawValue: String { name._withUnsafeGuaranteedRef { $0.text } }
 
   /// A field by its stable name.
-  public init(rawValue: String) { self.rawValue = rawValue }
+  public init(rawValue: String) { name = .passUnretained(FieldName.named(rawValue)) }
 
   /// The stable name.
   public var description: String { rawValue }
 
-  /// Whether the left one comes first.
-  public static func < (left: Field, right: Field) -> Bool { left.rawValue < right.rawValue }
+  /// Whether both are the same field.
+  public static func == (left: Field, right: Field) -> Bool { left.name.toOpaque() == right.name.toOpaque() }
+
+  /// Hashed by its name's object.
+  public func hash(into hasher: inout Hasher) { hasher.combine(name.toOpaque()) }
+
+  /// Whether the left one comes first: the order of the bytes of their names.
+  public static func < (left: Field, right: Field) -> Bool {
+    left != right && left.name._withUnsafeGuaranteedRef { name in right.name._withUnsafeGuaranteedRef { name.precedes($0) } }
+  }
 
   /// Whether the value is an e-mail address, compared without regard to case.
-  public var isAddress: Bool { Self.addresses.contains(self) }
-
-  private static let addresses: Set<Field> = [.email1, .email2, .email3]
+  public var isAddress: Bool { self == .email1 || self == .email2 || self == .email3 }
 }
 
 extension Field {

@@ -1,34 +1,38 @@
 /// What one side can hold of one record type: which fields, how long, how cut. The written rule for what a side cannot hold.
-public struct FieldSupport: Sendable {
+public final class FieldSupport: Sendable {
   /// The longest text of a field in UTF-16 code units (the unit of both servers' columns); nil: no limit known.
   public typealias Limit = Int?
 
-  private let limits: [Field: Limit]
-  private let adjust: @Sendable (Fields) -> Fields
+  /// A field that the side holds.
+  private struct Held: Sendable {
+    let field: Field
+    let limit: Limit
+  }
+
+  /// In the order of the fields' names.
+  private let held: [Held]
+  private let adjust: (@Sendable (Fields) -> Fields)?
+  /// The fields that the side holds.
+  public let fields: Set<Field>
   /// Fields that the side sets by itself: they are read and shown, never written to it and never a conflict.
   public let ownFields: Set<Field>
 
   /// Support for these fields; `adjust` maps values that need more than cutting (a country's name, phones that share slots).
-  public init(
-    limits: [Field: Limit], ownFields: Set<Field> = [], adjust: @escaping @Sendable (Fields) -> Fields = { $0 }
-  ) {
-    self.limits = limits
+  public init(limits: [Field: Limit], ownFields: Set<Field> = [], adjust: (@Sendable (Fields) -> Fields)? = nil) {
+    held = limits.map { Held(field: $0, limit: $1) }.sorted { $0.field < $1.field }
+    fields = Set(limits.keys)
     self.ownFields = ownFields
     self.adjust = adjust
   }
 
-  /// The fields that the side holds.
-  public var fields: Set<Field> { Set(limits.keys) }
+  /// The fields that another side holds too, in the order of their names.
+  public func shared(with other: FieldSupport) -> [Field] { held.map(\.field).filter(other.fields.contains) }
 
   /// What remains of these values after a write to this side and reading it back.
   public func projected(_ fields: Fields) -> Fields {
-    var result = Fields()
-    let adjusted = adjust(fields)
-    for name in adjusted.names {
-      guard let limit = limits[name], let value = adjusted[name] else { continue }
-      result[name] = limit.map { Self.cut(value, to: $0) } ?? value
+    (adjust?(fields) ?? fields).mapped(along: held, by: \.field) { place, entry in
+      place.limit.map { Self.cut(entry.value, to: $0) } ?? entry.value
     }
-    return result
   }
 
   /// Cut on a character boundary, so that no character is torn.

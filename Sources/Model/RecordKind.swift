@@ -5,7 +5,17 @@ public enum RecordKind: String, Sendable, Hashable, Codable, CaseIterable, Compa
   /// Order of the cases: the order in which a cycle works.
   public static func < (left: RecordKind, right: RecordKind) -> Bool { left.order < right.order }
 
-  private var order: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+  private var order: UInt8 {
+    switch self {
+    case .contacts: 0
+    case .tasks: 1
+    case .events: 2
+    case .emails: 3
+    }
+  }
+
+  /// Hashed by its place; what is hashed by default is the name.
+  public func hash(into hasher: inout Hasher) { hasher.combine(order) }
 
   /// The name of the mailbox's own folder for this type, used where the policy names none.
   public var defaultFolderName: String {

@@ -42,7 +42,7 @@ struct Unlinked {
       return [Action(.leave, reason: "the item belongs to a record outside the policy's filter: left as it is")]
     }
     var merge = Merge(input: input, entity: entity, item: item)
-    for field in translation.shared.sorted() {
+    for field in translation.shared {
       let (inERP, inItem) = (entity.fields[field], item.fields[field])
       if merge.agree(field) { continue }
       switch (inERP, inItem) {
@@ -104,7 +104,7 @@ struct Linked {
     guard input.entityIsInScope else { return outOfFilter(item) }
     guard let baseEntity = link.baseEntity?.fields, let baseItem = link.baseItem?.fields else { return withoutBase(entity, item) }
     var merge = Merge(input: input, entity: entity, item: item)
-    for field in merge.translation.shared.sorted() {
+    for field in merge.translation.shared {
       let entityChanged = !entity.fields.same(field, in: baseEntity)
       let itemChanged = !item.fields.same(field, in: baseItem)
       switch (entityChanged, itemChanged) {

@@ -17,15 +17,15 @@ public struct Translation: Sendable {
 
   private var section: Policy.Section { policy.sections[kind] ?? Policy.Section() }
 
-  /// The fields that travel: those that both sides hold. With `erp_link` the item's web page is the link, not a value of the record.
-  public var shared: Set<Field> {
-    var fields = erp.fields.intersection(exchange.fields)
-    if section.erpLink != nil { fields.remove(.webPage) }
-    return fields
+  /// The fields that travel, in the order of their names: those that both sides hold. With `erp_link` the item's web page is the link, not a
+  /// value of the record.
+  public var shared: [Field] {
+    let fields = erp.shared(with: exchange)
+    return section.erpLink == nil ? fields : fields.filter { $0 != .webPage }
   }
 
   /// The fields that travel and that neither side sets by itself: in them a record and the one that was made from it are equal.
-  public var copied: Set<Field> { shared.filter { !isSideOwn($0) } }
+  public var copied: [Field] { shared.filter { !isSideOwn($0) } }
 
   /// Whether one of the sides sets the field by itself.
   func isSideOwn(_ field: Field) -> Bool { erp.ownFields.contains(field) || exchange.ownFields.contains(field) }
@@ -47,7 +47,7 @@ public struct Translation: Sendable {
   }
 
   /// A new entity's values.
-  public func newEntity(from item: Item) -> Fields { erp.projected(item.fields.restricted(to: shared.union([.displayName]))) }
+  public func newEntity(from item: Item) -> Fields { erp.projected(item.fields.restricted(to: Set(shared).union([.displayName]))) }
 
   /// A value as the ERP would hold it.
   func inERP(_ field: Field, of fields: Fields) -> Value? { erp.projected(fields)[field] }

@@ -23,10 +23,9 @@ struct CalmOracle {
   /// I2: every text is somewhere, or accounted for.
   private func checkTokens() {
     oracle.readJournal()
-    for number in world.ledger.author.keys.sorted() {
-      let token = Token(number)
-      if world.ledger.isAccounted(token) || world.count(of: token) > 0 { continue }
-      oracle.report("I2", "t\(number) is nowhere: not in a record, not in Deleted Items, not in the journal")
+    let living = world.livingTokens
+    for token in world.ledger.tokens where !world.ledger.isAccounted(token) && !living.contains(token.number) {
+      oracle.report("I2", "t\(token.number) is nowhere: not in a record, not in Deleted Items, not in the journal")
     }
   }
 
@@ -187,7 +186,7 @@ struct CalmOracle {
     }
   }
 
-  private func author(_ value: Value?) -> Int? { Token(value).flatMap { world.ledger.author[$0.number] } }
+  private func author(_ value: Value?) -> Int? { Token(value).flatMap { world.ledger.author(of: $0) } }
 
   /// I1: every item in scope has its entity.
   private func checkItems(_ kind: RecordKind, _ mailbox: Int) {

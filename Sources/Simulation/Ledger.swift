@@ -2,17 +2,26 @@ import Model
 
 /// What became of every text that a user wrote.
 final class Ledger {
-  /// Who wrote it: a user of the mailbox with this number, or of the ERP.
-  private(set) var author: [Int: Int] = [:]
+  /// Who wrote each, in the order of their numbers: a user of the mailbox with this number, or of the ERP.
+  private var authors: [Int] = []
   static let erpUser = -1
   /// Replaced or deleted by a user who saw it.
-  private(set) var excused: Set<Int> = []
+  private var excused = TokenSet()
   /// In the journal, also of caches that are lost by now.
-  private(set) var journalled: Set<Int> = []
+  private var journalled = TokenSet()
   /// Was in the ERP at some time.
-  var wasInERP: Set<Int> = []
+  var wasInERP = TokenSet()
 
-  func issue(_ token: Token, by author: Int) { self.author[token.number] = author }
+  /// A new text by a user.
+  func issue(by author: Int) -> Token {
+    authors.append(author)
+    return Token(authors.count)
+  }
+
+  /// Every text that a user wrote.
+  var tokens: [Token] { authors.indices.map { Token($0 + 1) } }
+
+  func author(of token: Token) -> Int? { authors.indices.contains(token.number - 1) ? authors[token.number - 1] : nil }
 
   /// What users wrote in the place of a text, knowing it.
   private var successors: [Int: Set<Int>] = [:]
@@ -30,7 +39,7 @@ final class Ledger {
 
   func excuse(_ value: Value?) { if let token = Token(value) { excused.insert(token.number) } }
 
-  func excuse(_ fields: Fields) { for name in fields.names { excuse(fields[name]) } }
+  func excuse(_ fields: Fields) { for entry in fields.entries { excuse(entry.value) } }
 
   func journal(_ entry: [Loser]) { for loser in entry { if let token = Token(loser.lost) { journalled.insert(token.number) } } }
 

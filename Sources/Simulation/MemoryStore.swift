@@ -6,10 +6,10 @@ import Store
 ///
 /// `@unchecked Sendable`: as `World`, it belongs to one schedule, whose jobs run on one thread.
 final class MemoryStore: RecordStore, @unchecked Sendable {
-  private var box = MemoryBox(MemoryState())
+  private let box = MemoryBox()
   var state: MemoryState {
     get { box.state }
-    set { box = MemoryBox(newValue) }
+    set { box.state = newValue }
   }
   private let world: World
 
@@ -20,14 +20,21 @@ final class MemoryStore: RecordStore, @unchecked Sendable {
   }
 
   func write<Answer>(_ body: (any RecordTransaction) throws -> Answer) throws(SyncError) -> Answer {
+    let before = box.state.tables
+    let transaction = MemoryTransaction(box: box)
     do {
-      let transaction = MemoryTransaction(state: box.state)
       let answer = try body(transaction)
       try world.commit(after: false)
-      box = transaction.box
+      transaction.isCommitted = true
       try world.commit(after: true)
       return answer
-    } catch { throw Self.described(error) }
+    } catch {
+      if !transaction.isCommitted {
+        box.state.tables = before
+        transaction.takeBackTexts()
+      }
+      throw Self.described(error)
+    }
   }
 
   private static func described(_ error: any Error) -> SyncError { error as? SyncError ?? SyncError(.storage, "\(error)") }
@@ -55,12 +62,17 @@ struct SimulatedCache: RecordStore {
 
 /// Where a state lies, so that readers need no copy of it.
 final class MemoryBox {
-  var state: MemoryState
-
-  init(_ state: MemoryState) { self.state = state }
+  var state = MemoryState()
 }
 
-/// The contents of a `MemoryStore`: a value, so that a transaction works on its own and a copy is one assignment.
+/// A row of a table. It never changes, so that copies of a table share it.
+final class Row<Value: Sendable>: Sendable {
+  let value: Value
+
+  init(_ value: Value) { self.value = value }
+}
+
+/// The contents of a `MemoryStore`: a value, a copy of which is one assignment.
 struct MemoryState: Sendable {
   struct EntityRow: Sendable {
     var kind: RecordKind
@@ -82,29 +94,33 @@ struct MemoryState: Sendable {
     var stored: StoredItem? { item.map { StoredItem(item: $0, revision: revision, presence: presence) } }
   }
 
-  struct FileRow: Sendable {
-    var folder: String
-    var employee: String
-    var file: TreeFile
+  /// What a transaction keeps as it was by a copy.
+  struct Tables: Sendable {
+    var revision: Int64 = 0
+    var entities: [Row<EntityRow>] = []
+    var items: [Row<ItemRow>] = []
+    var links: [Row<Link>] = []
+    var intents: [Row<Intent>] = []
+    var retries: [Row<Retry>] = []
+    var runs: [Row<Run>] = []
+    var journal: [Row<JournalEntry>] = []
+    var holds: [Row<Hold>] = []
+
+    func entityIndex(_ id: EntityID, _ kind: RecordKind) -> Int? {
+      entities.firstIndex { $0.value.kind == kind && $0.value.stored.entity.id == id }
+    }
+
+    func itemIndex(_ id: ItemID, _ kind: RecordKind, _ mailbox: Mailbox) -> Int? {
+      items.firstIndex { $0.value.id == id && $0.value.kind == kind && $0.value.mailbox == mailbox }
+    }
+
+    func entity(_ id: EntityID, _ kind: RecordKind) -> EntityRow? { entityIndex(id, kind).map { entities[$0].value } }
+
+    func item(_ id: ItemID, _ kind: RecordKind, _ mailbox: Mailbox) -> ItemRow? { itemIndex(id, kind, mailbox).map { items[$0].value } }
   }
 
+  var tables = Tables()
+  /// Cursors and notes: what a transaction changes of them it notes one by one.
   var cursors: [String: String] = [:]
   var notes: [String: String] = [:]
-  var revision: Int64 = 0
-  var entities: [EntityRow] = []
-  var items: [ItemRow] = []
-  var links: [Link] = []
-  var lastLink: Int64 = 0
-  var intents: [Intent] = []
-  var retries: [Retry] = []
-  var runs: [Run] = []
-  var journal: [JournalEntry] = []
-  var holds: [Hold] = []
-  var files: [FileRow] = []
-
-  func entityIndex(_ id: EntityID, _ kind: RecordKind) -> Int? { entities.firstIndex { $0.stored.entity.id == id && $0.kind == kind } }
-
-  func itemIndex(_ id: ItemID, _ kind: RecordKind, _ mailbox: Mailbox) -> Int? {
-    items.firstIndex { $0.id == id && $0.kind == kind && $0.mailbox == mailbox }
-  }
 }

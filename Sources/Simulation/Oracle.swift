@@ -38,9 +38,12 @@ final class Oracle {
   /// Creations that a server carried out twice or long after their sender gave up, by birth.
   private var late: [Int: Int] = [:]
   /// Caches may have been exchanged for older ones: what they say of the past is not to be relied on.
-  var cacheWasExchanged = false
+  private(set) var cacheWasExchanged = false
   /// Pairs were formed anew, without knowing what they had agreed on: a cache was exchanged, or a mailbox switched off and on.
   var hadRebuild = false
+
+  /// Up to here the journal was read.
+  private var nextJournalEntry: Int64 = 1
 
   init(world: World, cache: any RecordStore) {
     self.world = world
@@ -98,7 +101,7 @@ final class Oracle {
     checkDirection(.erp, entity.kind, what: "creates \(entity.id)")
     checkIntent("creates \(entity.id)") { $0.id == operation }
     guard let birth = birth(entity.fields, entity.kind) else { return }
-    for name in entity.fields.names { if let token = Token(entity.fields[name]) { world.ledger.wasInERP.insert(token.number) } }
+    for entry in entity.fields.entries { if let token = Token(entry.value) { world.ledger.wasInERP.insert(token.number) } }
     if isConflictCopy(entity.fields) { forks[birth, default: 0] += 1 }
     if again {
       late[birth, default: 0] += 1
@@ -127,7 +130,7 @@ final class Oracle {
     if let birth = birth(entity.fields, entity.kind), !deletedInMailbox.contains(birth) {
       report("I9", "the engine deletes \(entity.id) that nobody deleted in a mailbox")
     }
-    for name in entity.fields.names { checkOverwrite(entity.fields[name], by: nil, "\(entity.id).\(name), deleted", except: entity.id) }
+    for entry in entity.fields.entries { checkOverwrite(entry.value, by: nil, "\(entity.id).\(entry.field), deleted") }
     deletedInERP.insert(entity.id)
   }
 
@@ -246,47 +249,66 @@ final class Oracle {
   }
 
   /// I2, at the moment of the write: what is overwritten was seen by who replaced it, or is in the journal, or stands elsewhere.
-  private func checkOverwrite(_ old: Value?, by new: Value?, _ place: String, except entity: EntityID? = nil) {
+  private func checkOverwrite(_ old: Value?, by new: Value?, _ place: @autoclosure () -> String) {
     guard let token = Token(old), token != Token(new), !world.ledger.isAccounted(token) else { return }
     readJournal()
     if world.ledger.isAccounted(token) { return }
     let copies = world.count(of: token) - 1
-    if copies < 1 { report("I2", "\(place): the engine overwrites t\(token.number) that nobody saw and the journal does not have") }
+    if copies < 1 { report("I2", "\(place()): the engine overwrites t\(token.number) that nobody saw and the journal does not have") }
   }
 
   /// I2: what a user replaced, knowing it, does not come back, unless somebody brought a record back or nothing is known of what was agreed on.
-  private func checkUndone(_ fields: Fields, _ kind: RecordKind, _ field: Field, by new: Value?, _ place: String) {
+  private func checkUndone(_ fields: Fields, _ kind: RecordKind, _ field: Field, by new: Value?, _ place: @autoclosure () -> String) {
     // An address may be in several records from the start.
     guard field != .email1, let old = Token(fields[field]), let new = Token(new), old != new, !hadRebuild, !world.isLanding,
       world.ledger.isSuccessor(old, of: new), !inDoubt.contains(new.number)
     else { return }
     if let birth = birth(fields, kind), restored.contains(birth) || copies(of: birth) > 0 { return }
-    report("I2", "\(place): the engine puts t\(new.number) back, which a user replaced by t\(old.number)")
+    report("I2", "\(place()): the engine puts t\(new.number) back, which a user replaced by t\(old.number)")
   }
 
   /// I12: what a mailbox gets was in the ERP.
   private func checkIsolation(_ fields: Fields, _ mailbox: Int, except own: Fields = Fields()) {
-    let known = Set(own.names.compactMap { Token(own[$0])?.number })
-    for name in fields.names {
-      guard let token = Token(fields[name]), !world.ledger.wasInERP.contains(token.number), !known.contains(token.number) else { continue }
+    for entry in fields.entries {
+      guard let token = Token(entry.value), !world.ledger.wasInERP.contains(token.number), !own.holds(token) else { continue }
       report("I12", "mailbox \(mailbox) gets t\(token.number), which was never in the ERP")
     }
   }
 
   /// Takes over what the journal has by now: a cache may be lost later.
   func readJournal() {
-    var id: Int64 = 1
-    while let entry = try? cache.read({ try $0.journalEntry(id) }) {
+    while let entry = try? cache.read({ try $0.journalEntry(nextJournalEntry) }) {
       if entry.write == nil { world.ledger.journal(entry.losers) }
-      id += 1
+      nextJournalEntry += 1
     }
+  }
+
+  /// The cache is another: its journal is read from the start.
+  func cacheIsExchanged() {
+    nextJournalEntry = 1
+    cacheWasExchanged = true
+    hadRebuild = true
   }
 }
 
 extension World {
   /// How many records hold a token, Deleted Items included.
   func count(of token: Token) -> Int {
-    func holds(_ fields: Fields) -> Bool { fields.names.contains { Token(fields[$0]) == token } }
-    return entities.count { holds($0.fields) } + mailboxes.reduce(0) { $0 + $1.items.count { $0.form == nil && holds($0.fields) } }
+    entities.count { $0.fields.holds(token) }
+      + mailboxes.reduce(0) { $0 + $1.items.count { $0.form == nil && $0.fields.holds(token) } }
   }
+
+  /// The tokens that some record holds, Deleted Items included.
+  var livingTokens: TokenSet {
+    var living = TokenSet()
+    func add(_ fields: Fields) { for entry in fields.entries { if let token = Token(entry.value) { living.insert(token.number) } } }
+    for entity in entities { add(entity.fields) }
+    for mailbox in mailboxes { for item in mailbox.items where item.form == nil { add(item.fields) } }
+    return living
+  }
+}
+
+extension Fields {
+  /// Whether one of the values begins with the token.
+  func holds(_ token: Token) -> Bool { entries.contains { Token($0.value) == token } }
 }

@@ -1,7 +1,7 @@
 import Model
 
 /// What the simulation knows of a record type: where users write, which field tells a record's birth, what each side can hold.
-struct RecordShape: Sendable {
+final class RecordShape: Sendable {
   let kind: RecordKind
   /// Fields that users write texts into.
   let fields: [Field]
@@ -15,6 +15,20 @@ struct RecordShape: Sendable {
   let mailboxOnly: Field
   /// Whether the ERP has a place for the mark of a creation.
   let isMarkedInERP: Bool
+
+  private init(
+    kind: RecordKind, fields: [Field], plainFields: [Field], birth: Field, erp: FieldSupport, exchange: FieldSupport, mailboxOnly: Field,
+    isMarkedInERP: Bool
+  ) {
+    self.kind = kind
+    self.fields = fields
+    self.plainFields = plainFields
+    self.birth = birth
+    self.erp = erp
+    self.exchange = exchange
+    self.mailboxOnly = mailboxOnly
+    self.isMarkedInERP = isMarkedInERP
+  }
 
   /// The longest text of the field that the ERP cuts.
   static let cutLength = 8

@@ -26,11 +26,17 @@ struct TraceHash: Sendable {
   private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
 
   mutating func mix(_ text: String) {
-    for byte in text.utf8 { value = (value ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    value = (value ^ 0xff) &* 0x100_0000_01b3
+    add(text)
+    end()
   }
 
   mutating func mix(_ byte: UInt8) { value = (value ^ UInt64(byte)) &* 0x100_0000_01b3 }
+
+  /// A piece of a text.
+  mutating func add(_ piece: String) { for byte in piece.utf8 { value = (value ^ UInt64(byte)) &* 0x100_0000_01b3 } }
+
+  /// The end of a text that came in pieces.
+  mutating func end() { value = (value ^ 0xff) &* 0x100_0000_01b3 }
 
   mutating func mix(_ number: Int) { value = (value ^ UInt64(truncatingIfNeeded: number)) &* 0x100_0000_01b3 }
 }

@@ -12,7 +12,7 @@ struct SimulatedERP: ERPPort {
   }
 
   func changes(of kind: RecordKind, since cursor: String?, page: String?) async throws(SyncError) -> EntityChangePage {
-    try world.call(.init(name: "erp.changes", isWrite: false, detail: cursor ?? "-")) { [world] lies throws(SyncError) in
+    try world.call("erp.changes") { $0.add(cursor ?? "-") } apply: { [world] lies throws(SyncError) in
       let since = cursor.flatMap { Int($0) } ?? -1
       var found = world.entities.filter { $0.kind == kind && $0.sequence >= since }.sorted { $0.sequence < $1.sequence }
       let offset = page.flatMap { Int($0) } ?? 0
@@ -26,7 +26,7 @@ struct SimulatedERP: ERPPort {
   }
 
   func versions(of kind: RecordKind) async throws(SyncError) -> [EntityID: String] {
-    try world.call(.init(name: "erp.versions", isWrite: false, detail: "")) { [world] lies throws(SyncError) in
+    try world.call("erp.versions") { _ in } apply: { [world] lies throws(SyncError) in
       let all = world.entities.filter { $0.kind == kind }
       let listed = lies ? all.filter { $0.sequence % 2 == 0 } : all
       return Dictionary(listed.map { ($0.id, String($0.version)) }, uniquingKeysWith: { first, _ in first })
@@ -34,8 +34,7 @@ struct SimulatedERP: ERPPort {
   }
 
   func entities(_ ids: [EntityID], kind: RecordKind) async throws(SyncError) -> [Result<Entity, SyncError>] {
-    try world.call(.init(name: "erp.entities", isWrite: false, detail: ids.map(\.rawValue).joined(separator: " "))) {
-      [world] lies throws(SyncError) in
+    try world.call("erp.entities") { $0.add(ids.lazy.map(\.rawValue)) } apply: { [world] lies throws(SyncError) in
       ids.map { id in
         guard !lies, let found = world.entities.first(where: { $0.id == id }) else { return .failure(SyncError(.notFound, "no \(id)")) }
         return .success(entity(found))
@@ -46,7 +45,7 @@ struct SimulatedERP: ERPPort {
   func create(_ new: NewEntity, kind: RecordKind) async throws(SyncError) -> Entity {
     let name = world.entityName()
     var landings = 0
-    return try world.call(.init(name: "erp.create", isWrite: true, detail: name)) { [world] _ throws(SyncError) in
+    return try world.call("erp.create", isWrite: true) { $0.add(name) } apply: { [world] _ throws(SyncError) in
       landings += 1
       let id = landings == 1 ? name : world.entityName()
       let shape = RecordShape.of(kind)
@@ -62,8 +61,10 @@ struct SimulatedERP: ERPPort {
   }
 
   func update(_ update: EntityUpdate, kind: RecordKind) async throws(SyncError) -> Entity {
-    try world.call(.init(name: "erp.update", isWrite: true, detail: "\(update.id) \(update.version) \(Self.text(update.changes))")) {
-      [world] _ throws(SyncError) in
+    try world.call("erp.update", isWrite: true) { detail in
+      detail.add([update.id.rawValue, update.version, ""])
+      detail.add(update.changes)
+    } apply: { [world] _ throws(SyncError) in
       let index = try find(update.id, update.version)
       world.oracle?.engineUpdates(world.entities[index], changes: update.changes)
       world.carryOut("updated-entities")
@@ -76,7 +77,7 @@ struct SimulatedERP: ERPPort {
   }
 
   func delete(_ id: EntityID, version: String, kind: RecordKind) async throws(SyncError) {
-    try world.call(.init(name: "erp.delete", isWrite: true, detail: "\(id) \(version)")) { [world] _ throws(SyncError) in
+    try world.call("erp.delete", isWrite: true) { $0.add([id.rawValue, version]) } apply: { [world] _ throws(SyncError) in
       let index = try find(id, version)
       world.oracle?.engineDeletes(world.entities[index])
       world.carryOut("deleted-entities")
@@ -90,12 +91,8 @@ struct SimulatedERP: ERPPort {
     return index
   }
 
-  static func text(_ changes: [Field: Value?]) -> String {
-    changes.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value?.display ?? "")" }.joined(separator: " ")
-  }
-
   func created(by operation: OperationID, like fields: Fields, kind: RecordKind) async throws(SyncError) -> [Entity] {
-    try world.call(.init(name: "erp.created", isWrite: false, detail: "")) { [world] _ throws(SyncError) in
+    try world.call("erp.created") { _ in } apply: { [world] _ throws(SyncError) in
       let isMarked = RecordShape.of(kind).isMarkedInERP
       return world.entities.filter { stored in
         guard stored.kind == kind else { return false }
@@ -108,7 +105,7 @@ struct SimulatedERP: ERPPort {
   func site() async throws(SyncError) -> String { "simulation" }
 
   func employees() async throws(SyncError) -> [ERPEmployee] {
-    try world.call(.init(name: "erp.employees", isWrite: false, detail: "")) { [world] _ throws(SyncError) in
+    try world.call("erp.employees") { _ in } apply: { [world] _ throws(SyncError) in
       world.mailboxes.indices.map { index in
         let code = World.ownerCodes[index]
         return ERPEmployee(

@@ -4,18 +4,33 @@ import Model
 struct SimulatedExchange: ExchangePort {
   let world: World
 
+  /// What a folder's id stands for.
+  private struct Folder: Hashable {
+    let mailbox: Int
+    let kind: RecordKind
+    let place: SimItem.Place
+  }
+
+  private static let folders: [Folder: FolderID] = {
+    var ids: [Folder: FolderID] = [:]
+    for mailbox in World.addresses.indices {
+      for kind in RecordKind.allCases {
+        for place in SimItem.Place.allCases {
+          ids[Folder(mailbox: mailbox, kind: kind, place: place)] = FolderID(rawValue: "\(mailbox)/\(kind.rawValue)/\(place.rawValue)")
+        }
+      }
+    }
+    return ids
+  }()
+  private static let known = Dictionary(uniqueKeysWithValues: folders.map { ($1, $0) })
+
   private func folder(_ mailbox: Int, _ kind: RecordKind, _ place: SimItem.Place) -> FolderID {
-    FolderID(rawValue: "\(mailbox)/\(kind.rawValue)/\(place.rawValue)")
+    Self.folders[Folder(mailbox: mailbox, kind: kind, place: place)] ?? FolderID(rawValue: "")
   }
 
-  private func place(_ folder: FolderID) -> SimItem.Place {
-    folder.rawValue.split(separator: "/").last.flatMap { Int($0) }.flatMap(SimItem.Place.init) ?? .own
-  }
+  private func place(_ folder: FolderID) -> SimItem.Place { Self.known[folder]?.place ?? .own }
 
-  private func kind(_ folder: FolderID) -> RecordKind {
-    let parts = folder.rawValue.split(separator: "/")
-    return parts.count > 1 ? RecordKind(rawValue: String(parts[1])) ?? .contacts : .contacts
-  }
+  private func kind(_ folder: FolderID) -> RecordKind { Self.known[folder]?.kind ?? .contacts }
 
   private func item(_ stored: SimItem, _ mailbox: Int) -> Item {
     Item(
@@ -27,7 +42,7 @@ struct SimulatedExchange: ExchangePort {
 
   func folder(of kind: RecordKind, named name: String?, in mailbox: Mailbox, create: Bool) async throws(SyncError) -> FolderID? {
     let index = try world.mailboxIndex(mailbox)
-    return try world.call(.init(name: "mail.folder", isWrite: false, detail: mailbox.address)) { _ throws(SyncError) in
+    return try world.call("mail.folder") { $0.add(mailbox.address) } apply: { _ throws(SyncError) in
       folder(index, kind, name == nil ? .own : .policy)
     }
   }
@@ -35,8 +50,7 @@ struct SimulatedExchange: ExchangePort {
   func changes(in folder: FolderID, of mailbox: Mailbox, since cursor: String?, limit: Int) async throws(SyncError) -> ItemChangePage {
     let index = try world.mailboxIndex(mailbox)
     let (place, kind) = (place(folder), kind(folder))
-    return try world.call(.init(name: "mail.changes", isWrite: false, detail: "\(mailbox.address) \(cursor ?? "-")")) {
-      [world] lies throws(SyncError) in
+    return try world.call("mail.changes") { $0.add([mailbox.address, cursor ?? "-"]) } apply: { [world] lies throws(SyncError) in
       let box = world.mailboxes[index]
       var since = 0
       if let cursor {
@@ -62,8 +76,7 @@ struct SimulatedExchange: ExchangePort {
 
   func items(_ ids: [ItemID], kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [Result<Item, SyncError>] {
     let index = try world.mailboxIndex(mailbox)
-    return try world.call(.init(name: "mail.items", isWrite: false, detail: ids.map(\.rawValue).joined(separator: " "))) {
-      [world] lies throws(SyncError) in
+    return try world.call("mail.items") { $0.add(ids.lazy.map(\.rawValue)) } apply: { [world] lies throws(SyncError) in
       ids.map { id in
         guard !lies, let found = world.mailboxes[index].items.firstIndex(where: { $0.id == id }) else {
           return .failure(SyncError(.notFound, "no \(id)"))
@@ -79,9 +92,13 @@ struct SimulatedExchange: ExchangePort {
   ) async throws(SyncError) -> [Result<ItemVersion, SyncError>] {
     let index = try world.mailboxIndex(mailbox)
     let place = place(folder)
-    let detail = items.map { "\($0.foreignID) \(world.narrate == nil ? "" : "\($0.fields)")" }.joined(separator: " ")
-    return try world.call(.init(name: "mail.create", isWrite: true, detail: "\(mailbox.address) \(detail)")) {
-      [world] lies throws(SyncError) in
+    return try world.call("mail.create", isWrite: true) { detail in
+      detail.add(mailbox.address)
+      for item in items {
+        detail.add([" ", item.foreignID.rawValue, " "].joined())
+        detail.explain("\(item.fields)")
+      }
+    } apply: { [world] lies throws(SyncError) in
       var results: [Result<ItemVersion, SyncError>] = []
       for (position, new) in items.enumerated() {
         if lies && position == 0 {
@@ -104,10 +121,18 @@ struct SimulatedExchange: ExchangePort {
 
   func update(_ updates: [ItemUpdate], kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [Result<ItemVersion, SyncError>] {
     let index = try world.mailboxIndex(mailbox)
-    let detail = updates.map { "\($0.version.id)/\($0.version.changeKey) \(SimulatedERP.text($0.changes)) \($0.foreignID?.rawValue ?? "")" }
-      .joined(separator: "; ")
-    return try world.call(.init(name: "mail.update", isWrite: true, detail: "\(mailbox.address) \(detail)")) {
-      [world] lies throws(SyncError) in
+    return try world.call("mail.update", isWrite: true) { detail in
+      detail.add(mailbox.address)
+      for (position, update) in updates.enumerated() {
+        detail.add(position == 0 ? " " : "; ")
+        detail.add(update.version.id.rawValue)
+        detail.add("/")
+        detail.add([update.version.changeKey, ""])
+        detail.add(update.changes)
+        detail.add(" ")
+        detail.add(update.foreignID?.rawValue ?? "")
+      }
+    } apply: { [world] lies throws(SyncError) in
       updates.enumerated().map { position, update in
         if lies && position == 0 { return .failure(SyncError(.invalidRecord, "refused")) }
         guard let found = world.mailboxes[index].items.firstIndex(where: { $0.id == update.version.id }) else {
@@ -141,9 +166,10 @@ struct SimulatedExchange: ExchangePort {
 
   private func delete(_ ids: [ItemID], _ name: String, _ mailbox: Mailbox) throws(SyncError) -> [Result<ItemID?, SyncError>] {
     let index = try world.mailboxIndex(mailbox)
-    let detail = ids.map(\.rawValue).joined(separator: " ")
-    return try world.call(.init(name: name, isWrite: true, detail: "\(mailbox.address) \(detail)")) {
-      [world] lies throws(SyncError) in
+    return try world.call(name, isWrite: true) { detail in
+      detail.add([mailbox.address, ""])
+      detail.add(ids.lazy.map(\.rawValue))
+    } apply: { [world] lies throws(SyncError) in
       ids.enumerated().map { position, id in
         if lies && position == 0 { return .failure(SyncError(.transient, "locked")) }
         guard let found = world.mailboxes[index].items.firstIndex(where: { $0.id == id }) else {
@@ -175,9 +201,10 @@ struct SimulatedExchange: ExchangePort {
   ) async throws(SyncError) -> [Result<ItemID, SyncError>] {
     let index = try world.mailboxIndex(mailbox)
     let place: SimItem.Place = target == folder(index, kind, .own) ? .own : .policy
-    let detail = ids.map(\.rawValue).joined(separator: " ")
-    return try world.call(.init(name: "mail.move", isWrite: true, detail: "\(mailbox.address) \(detail)")) {
-      [world] lies throws(SyncError) in
+    return try world.call("mail.move", isWrite: true) { detail in
+      detail.add([mailbox.address, ""])
+      detail.add(ids.lazy.map(\.rawValue))
+    } apply: { [world] lies throws(SyncError) in
       ids.enumerated().map { position, id in
         if lies && position == 0 { return .failure(SyncError(.transient, "locked")) }
         guard let found = world.mailboxes[index].items.firstIndex(where: { $0.id == id }) else {
@@ -192,7 +219,7 @@ struct SimulatedExchange: ExchangePort {
 
   func stampedItems(_ foreignIDs: [EntityID]?, kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [StampedItem] {
     let index = try world.mailboxIndex(mailbox)
-    return try world.call(.init(name: "mail.stamped", isWrite: false, detail: mailbox.address)) { [world] _ throws(SyncError) in
+    return try world.call("mail.stamped") { $0.add(mailbox.address) } apply: { [world] _ throws(SyncError) in
       if world.isBlind { return [] }
       return world.mailboxes[index].items.compactMap { stored in
         guard stored.kind == kind, let stamp = stored.foreignID, foreignIDs?.contains(stamp) ?? true else { return nil }
@@ -204,19 +231,19 @@ struct SimulatedExchange: ExchangePort {
   }
 
   func ensureCategory(_ category: Policy.Category, in mailbox: Mailbox, correctColor: Bool) async throws(SyncError) -> Bool {
-    try world.call(.init(name: "mail.category", isWrite: false, detail: mailbox.address)) { _ throws(SyncError) in false }
+    try world.call("mail.category") { $0.add(mailbox.address) } apply: { _ throws(SyncError) in false }
   }
 
   func ownerMark(of mailbox: Mailbox) async throws(SyncError) -> OwnerMark? {
     let index = try world.mailboxIndex(mailbox)
-    return try world.call(.init(name: "mail.owner", isWrite: false, detail: mailbox.address)) { [world] _ throws(SyncError) in
+    return try world.call("mail.owner") { $0.add(mailbox.address) } apply: { [world] _ throws(SyncError) in
       world.mailboxes[index].ownerMark
     }
   }
 
   func setOwnerMark(_ mark: OwnerMark, isNew: Bool, of mailbox: Mailbox) async throws(SyncError) {
     let index = try world.mailboxIndex(mailbox)
-    try world.call(.init(name: "mail.setOwner", isWrite: false, detail: mailbox.address)) { [world] _ throws(SyncError) in
+    try world.call("mail.setOwner") { $0.add(mailbox.address) } apply: { [world] _ throws(SyncError) in
       if isNew && world.mailboxes[index].ownerMark != nil { throw SyncError(.alreadyExists, "the mailbox has an owner's mark") }
       world.mailboxes[index].ownerMark = mark
     }

@@ -268,8 +268,7 @@ final class Simulation: @unchecked Sendable {
     if let memory = cache as? MemoryStore { memory.state = state } else if let wire { wire.exchangeCache(isNew: isNew) } else { return }
     // Under a process that runs no cache is exchanged.
     memory = RoundMemory()
-    oracle.cacheWasExchanged = true
-    oracle.hadRebuild = true
+    oracle.cacheIsExchanged()
   }
 
   private func decide(_ state: Hold.State) {

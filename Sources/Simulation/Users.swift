@@ -17,9 +17,7 @@ struct Users {
   }
 
   private func token(_ field: Field, _ author: Int) -> Value {
-    world.nextToken += 1
-    let token = Token(world.nextToken)
-    world.ledger.issue(token, by: author)
+    let token = world.ledger.issue(by: author)
     if author == Ledger.erpUser { world.ledger.wasInERP.insert(token.number) }
     return token.text(for: field)
   }

@@ -19,7 +19,7 @@ struct SimEntity: Sendable {
 /// An item of a simulated mailbox.
 struct SimItem: Sendable {
   /// Where it lies.
-  enum Place: Int, Sendable { case own, policy, elsewhere, trash }
+  enum Place: Int, Sendable, CaseIterable { case own, policy, elsewhere, trash }
 
   var id: ItemID
   let kind: RecordKind
@@ -78,7 +78,6 @@ final class World: @unchecked Sendable {
   var mailboxes: [SimMailbox]
   var sequence = 0
   var nextNumber = 0
-  var nextToken = 0
   var isCrashed = false
   /// Until the round ends, every reading lies: the wrong mailbox, or one that seems empty.
   var isBlind = false
@@ -160,25 +159,24 @@ final class World: @unchecked Sendable {
 
   static let crash = SyncError(.cancelled, "the simulated process has ended")
 
-  /// How a port's call reaches its server.
-  struct Call {
-    var name: String
-    var isWrite: Bool
-    var detail: String
-  }
-
   /// Takes a call to its server and its answer back, with what the schedule has in store for it.
-  /// - Parameter apply: what the server does; true: it is to lie.
+  /// - Parameters:
+  ///   - detail: says what the call is about.
+  ///   - apply: what the server does; true: it is to lie.
   func call<Answer>(
-    _ call: Call, _ apply: @escaping (_ lies: Bool) throws(SyncError) -> Answer
+    _ name: String, isWrite: Bool = false, _ detail: (inout CallDetail) -> Void,
+    apply: @escaping (_ lies: Bool) throws(SyncError) -> Answer
   ) throws(SyncError) -> Answer {
     if isCrashed { throw Self.crash }
     clock += 40
     landDelayed()
-    let fault = faultOfCall(isWrite: call.isWrite)
-    trace.mix(call.name)
-    trace.mix(call.detail)
-    tell("  \(calls) \(call.name) \(call.detail)")
+    let fault = faultOfCall(isWrite: isWrite)
+    trace.mix(name)
+    var told = CallDetail(trace: trace, text: narrate == nil ? nil : "")
+    detail(&told)
+    trace = told.trace
+    trace.end()
+    tell("  \(calls) \(name) \(told.text ?? "")")
     if let fault { tell("    … \(fault)") }
     switch fault {
     case .edit(let event, after: false): Users(world: self).perform(event)
@@ -186,13 +184,14 @@ final class World: @unchecked Sendable {
       isCrashed = true
       throw Self.crash
     case .loseRequest: throw SyncError(.timedOut, "the request was lost")
-    case .delay(let milliseconds) where call.isWrite:
+    case .delay(let milliseconds) where isWrite:
       oracle?.noteDoubt()
+      let text = told.text
       delayed.append(
         (
           clock + Int64(milliseconds),
           { [self] in
-            tell("  … lands late: \(call.name) \(call.detail)"); _ = try? apply(false)
+            tell("  … lands late: \(name) \(text ?? "")"); _ = try? apply(false)
           }
         ))
       clock += 100
@@ -202,19 +201,19 @@ final class World: @unchecked Sendable {
     default: break
     }
     // What is there already cannot be seen.
-    if isBlind && call.isWrite { oracle?.noteDoubt() }
-    let answer = try apply(fault == .lie || isBlind && !call.isWrite)
+    if isBlind && isWrite { oracle?.noteDoubt() }
+    let answer = try apply(fault == .lie || isBlind && !isWrite)
     switch fault {
-    case .twice where call.isWrite:
+    case .twice where isWrite:
       oracle?.noteDoubt()
       isLanding = true
       _ = try? apply(false)
       isLanding = false
     case .loseAnswer:
-      if call.isWrite { oracle?.noteDoubt() }
+      if isWrite { oracle?.noteDoubt() }
       throw SyncError(.timedOut, "the answer was lost")
     case .crash(after: true):
-      if call.isWrite { oracle?.noteDoubt() }
+      if isWrite { oracle?.noteDoubt() }
       isCrashed = true
       throw Self.crash
     case .edit(let event, after: true): Users(world: self).perform(event)
@@ -288,4 +287,39 @@ final class World: @unchecked Sendable {
         landDelayed()
       })
   }
+}
+
+/// What a call is about, piece by piece: into the trace, and into words only where somebody hears them.
+struct CallDetail {
+  fileprivate var trace: TraceHash
+  fileprivate(set) var text: String?
+
+  mutating func add(_ piece: String) {
+    trace.add(piece)
+    text?.append(piece)
+  }
+
+  mutating func add(_ pieces: some Sequence<String>) {
+    var isFirst = true
+    for piece in pieces {
+      if !isFirst { add(" ") }
+      isFirst = false
+      add(piece)
+    }
+  }
+
+  /// In the order of the fields' names.
+  mutating func add(_ changes: [Field: Value?]) {
+    var isFirst = true
+    for (field, value) in changes.sorted(by: { $0.key < $1.key }) {
+      if !isFirst { add(" ") }
+      isFirst = false
+      add(field.rawValue)
+      add("=")
+      if let value { add(value.display) }
+    }
+  }
+
+  /// For whoever hears it alone.
+  mutating func explain(_ words: @autoclosure () -> String) { if text != nil { text?.append(words()) } }
 }

@@ -54,6 +54,8 @@ extension RecordReader {
 public protocol RecordTransaction: AnyObject {
   associatedtype Reader: RecordReader
   var reader: Reader { get }
+  /// Whether anybody reads the files that are put; false: none need be made.
+  var keepsFiles: Bool { get }
   func setCursor(_ name: String, _ value: String?) throws
   func setMeta(_ key: String, _ value: String?) throws
   func observe(_ entity: Entity, kind: RecordKind) throws -> Bool
@@ -84,6 +86,9 @@ public protocol RecordTransaction: AnyObject {
 }
 
 extension RecordTransaction {
+  /// A cache is there to be mounted.
+  public var keepsFiles: Bool { true }
+
   /// Notes an item's contents as they are now; it was not created by the engine just now.
   public func observe(_ item: Item, kind: RecordKind, mailbox: Mailbox) throws -> Bool {
     try observe(item, kind: kind, mailbox: mailbox, isCreated: false)

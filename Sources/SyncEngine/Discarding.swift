@@ -19,7 +19,7 @@ struct HeldStep: Sendable {
 extension Decided {
   /// The steps that a guard counts.
   var heldSteps: [HeldStep] {
-    let subjects = pair.subjects.sorted().joined(separator: " ")
+    lazy var subjects = pair.subjects.sorted().joined(separator: " ")
     return actions.flatMap { action in
       var steps: [HeldStep] = []
       let messages = Notices.messages(notice(of: action), step: action.step, item: pair.item?.item)

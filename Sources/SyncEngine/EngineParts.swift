@@ -2,26 +2,26 @@ public import Model
 public import Store
 
 /// Everything outside that a cycle works with, passed in: so the same engine runs against servers, a plan's recorder, or a simulation.
-public struct EngineParts: Sendable {
+public final class EngineParts: Sendable {
   /// The cache.
-  public var store: any RecordStore
+  public let store: any RecordStore
   /// The ERP.
-  public var erp: any ERPPort
+  public let erp: any ERPPort
   /// The Exchange accounts by their configured names.
-  public var exchange: [String: any ExchangePort]
+  public let exchange: [String: any ExchangePort]
   /// Clock, randomness, waiting.
-  public var surroundings: Surroundings
+  public let surroundings: Surroundings
   /// The zone database, for the mount's calendars.
-  public var zones: Zones
+  public let zones: Zones
   /// Who this is among all that could serve a mailbox.
-  public var installation: Installation
+  public let installation: Installation
   /// What earlier rounds of this process left.
-  public var memory: RoundMemory
+  public let memory: RoundMemory
   /// Where log lines go besides the store, e.g. standard error.
-  public var echo: @Sendable (LogEntry) -> Void
+  public let echo: @Sendable (LogEntry) -> Void
 
   /// The parts of an engine over the SQLite cache.
-  public init(
+  public convenience init(
     store: Store, erp: any ERPPort, exchange: [String: any ExchangePort], surroundings: Surroundings, zones: Zones = .none,
     installation: Installation = Installation(machine: "", host: "", store: ""), memory: RoundMemory = RoundMemory(),
     echo: @escaping @Sendable (LogEntry) -> Void = { _ in }
@@ -61,39 +61,51 @@ extension Guards {
 }
 
 /// One employee and one record type of a cycle: the spoke that is turned.
-struct Spoke: Sendable {
+final class Spoke: Sendable {
   let employee: Employee
   let policy: Policy
   let section: Policy.Section
   let kind: RecordKind
   let account: ExchangeAccount
+  let mailbox: Mailbox
+  /// The spoke in the names of cursors.
+  let name: String
+  /// The policy that the links were last compared under.
+  let policyCursor: String
+  /// What linked items are marked with, and were under earlier policies.
+  let marksCursor: String
+  /// The folder that linked items lie in.
+  let placeCursor: String
+  /// Set once a whole cycle has ended well: before that, everything is a first run.
+  let initialisedCursor: String
+  private let erpCursor: String
+  private let exchangeCursor: String
 
-  var mailbox: Mailbox { employee.mailbox }
+  init(employee: Employee, policy: Policy, section: Policy.Section, kind: RecordKind, account: ExchangeAccount) {
+    self.employee = employee
+    self.policy = policy
+    self.section = section
+    self.kind = kind
+    self.account = account
+    mailbox = employee.mailbox
+    name = "\(mailbox.address)/\(kind.rawValue)"
+    policyCursor = "engine/\(name)/policy"
+    marksCursor = "engine/\(name)/marks"
+    placeCursor = "engine/\(name)/folder"
+    initialisedCursor = Self.initialisedCursor(mailbox, kind)
+    erpCursor = Self.progressCursor(mailbox, kind, .erp)
+    exchangeCursor = Self.progressCursor(mailbox, kind, .exchange)
+  }
 
   /// How far this spoke has processed the observations of one side.
-  func progressCursor(_ side: SystemSide) -> String { Self.progressCursor(mailbox, kind, side) }
+  func progressCursor(_ side: SystemSide) -> String { side == .erp ? erpCursor : exchangeCursor }
 
   static func progressCursor(_ mailbox: Mailbox, _ kind: RecordKind, _ side: SystemSide) -> String {
     "engine/\(mailbox.address)/\(kind.rawValue)/\(side.rawValue)"
   }
 
-  /// The policy that the links were last compared under.
-  var policyCursor: String { "engine/\(mailbox.address)/\(kind.rawValue)/policy" }
-
-  /// What linked items are marked with, and were under earlier policies.
-  var marksCursor: String { "engine/\(mailbox.address)/\(kind.rawValue)/marks" }
-
-  /// The folder that linked items lie in.
-  var placeCursor: String { "engine/\(mailbox.address)/\(kind.rawValue)/folder" }
-
-  /// The spoke in the names of cursors.
-  var name: String { "\(mailbox.address)/\(kind.rawValue)" }
-
   /// Set while the policy, the employee or the account leaves a spoke out.
   static func offCursor(_ name: String) -> String { "engine/\(name)/off" }
-
-  /// Set once a whole cycle has ended well: before that, everything is a first run.
-  var initialisedCursor: String { Self.initialisedCursor(mailbox, kind) }
 
   static func initialisedCursor(_ mailbox: Mailbox, _ kind: RecordKind) -> String {
     "engine/\(mailbox.address)/\(kind.rawValue)/initialised"

@@ -5,10 +5,10 @@ import Store
 struct SyncLog: Sendable {
   let parts: EngineParts
 
-  func write(_ level: LogEntry.Level, _ message: String, _ spoke: Spoke? = nil) {
+  func write(_ level: LogEntry.Level, _ message: @autoclosure () -> String, _ spoke: Spoke? = nil) {
     if let logging = spoke?.account.logging, !Self.records(level, at: logging) { return }
     let entry = LogEntry(
-      time: parts.surroundings.now(), level: level, employee: spoke?.mailbox.address, kind: spoke?.kind, message: message)
+      time: parts.surroundings.now(), level: level, employee: spoke?.mailbox.address, kind: spoke?.kind, message: message())
     parts.echo(entry)
     do {
       try parts.store.write { try $0.append(entry) }

@@ -81,6 +81,7 @@ struct Outcome: Sendable {
 
   /// Writes the record's file as the mailbox has the record. Bytes depend on the record alone, so that a rebuilt cache gives the same file.
   func putFile(_ link: Link, item: Item, entity: Entity, _ transaction: any RecordTransaction) throws {
+    guard transaction.keepsFiles else { return }
     let modified = item.modified ?? entity.modified ?? Timestamp(milliseconds: 0)
     // A message's file has the bytes that Exchange has: whoever has read them puts it.
     guard let bytes = RecordFile.render(spoke.kind, uid: link.uid, fields: item.fields, revision: modified, zones: zones) else { return }
@@ -98,7 +99,7 @@ struct Outcome: Sendable {
   /// Shows an item that has no partner in the ERP: a series, whose occurrences have, or an attendee's copy of a meeting.
   func show(_ item: Item, _ transaction: any RecordTransaction) throws {
     let modified = item.modified ?? Timestamp(milliseconds: 0)
-    guard let uid = item.moveKey,
+    guard transaction.keepsFiles, let uid = item.moveKey,
       let bytes = RecordFile.render(spoke.kind, uid: uid, fields: item.fields, revision: modified, zones: zones)
     else { return }
     try putFile(uid: uid, item, bytes, modified, ["origin": SystemSide.exchange.rawValue], transaction)
