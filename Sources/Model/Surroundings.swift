@@ -22,11 +22,16 @@ public struct Surroundings: Sendable {
     let time = UInt64(bitPattern: now().milliseconds) & 0xFFFF_FFFF_FFFF
     let high = time << 16 | 0x7000 | (random() & 0x0FFF)
     let low = 0x8000_0000_0000_0000 | (random() >> 2)
-    return OperationID(rawValue: hexadecimal(high) + hexadecimal(low))
+    return OperationID(rawValue: Self.hexadecimal(high, low))
   }
 
-  private func hexadecimal(_ number: UInt64) -> String {
-    let digits = String(number, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
+  private static func hexadecimal(_ high: UInt64, _ low: UInt64) -> String {
+    String(unsafeUninitializedCapacity: 32) { buffer in
+      for place in 0..<32 {
+        let digit = UInt8((place < 16 ? high : low) >> UInt64(60 - place % 16 * 4) & 15)
+        buffer[place] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+      }
+      return 32
+    }
   }
 }

@@ -20,7 +20,6 @@ final class MemoryStore: RecordStore, @unchecked Sendable {
   }
 
   func write<Answer>(_ body: (any RecordTransaction) throws -> Answer) throws(SyncError) -> Answer {
-    let before = box.state.tables
     let transaction = MemoryTransaction(box: box)
     do {
       let answer = try body(transaction)
@@ -29,10 +28,7 @@ final class MemoryStore: RecordStore, @unchecked Sendable {
       try world.commit(after: true)
       return answer
     } catch {
-      if !transaction.isCommitted {
-        box.state.tables = before
-        transaction.takeBackTexts()
-      }
+      if !transaction.isCommitted { transaction.takeBack() }
       throw Self.described(error)
     }
   }

@@ -13,9 +13,15 @@ final class MemoryTransaction: RecordTransaction {
 
   var reader: MemoryReader { MemoryReader(box: box) }
 
+  /// The tables as they were before the first change of one.
+  private var tablesBefore: MemoryState.Tables?
+
   private var tables: MemoryState.Tables {
     _read { yield box.state.tables }
-    _modify { yield &box.state.tables }
+    _modify {
+      if tablesBefore == nil { tablesBefore = box.state.tables }
+      yield &box.state.tables
+    }
   }
 
   func setCursor(_ name: String, _ value: String?) throws {
@@ -28,8 +34,9 @@ final class MemoryTransaction: RecordTransaction {
     box.state.notes[key] = value
   }
 
-  /// Puts cursors and notes back as they were.
-  func takeBackTexts() {
+  /// Puts everything back as it was.
+  func takeBack() {
+    if let tablesBefore { box.state.tables = tablesBefore }
     for (name, value) in cursorsBefore.reversed() { box.state.cursors[name] = value }
     for (key, value) in notesBefore.reversed() { box.state.notes[key] = value }
   }
@@ -171,7 +178,7 @@ final class MemoryTransaction: RecordTransaction {
   func remove(_ link: Link) throws { tables.links.removeAll { $0.value.id == link.id } }
 
   func open(_ intent: Intent) throws {
-    tables.intents.removeAll { $0.value.id == intent.id }
+    try close(intent.id)
     tables.intents.append(Row(intent))
   }
 
@@ -182,7 +189,9 @@ final class MemoryTransaction: RecordTransaction {
     tables.intents[index] = Row(intent)
   }
 
-  func close(_ id: OperationID) throws { tables.intents.removeAll { $0.value.id == id } }
+  func close(_ id: OperationID) throws {
+    if tables.intents.contains(where: { $0.value.id == id }) { tables.intents.removeAll { $0.value.id == id } }
+  }
 
   private func retryIndex(_ mailbox: Mailbox, _ kind: RecordKind, _ subject: String) -> Int? {
     tables.retries.firstIndex { $0.value.kind == kind && $0.value.subject == subject && $0.value.mailbox == mailbox }

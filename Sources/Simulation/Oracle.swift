@@ -219,7 +219,8 @@ final class Oracle {
   }
 
   private func isConflictCopy(_ fields: Fields) -> Bool {
-    (fields.text(.familyName) ?? fields.text(.subject) ?? "").contains("(conflict copy")
+    guard let name = fields.text(.familyName) ?? fields.text(.subject), name.utf8.last == UInt8(ascii: ")") else { return false }
+    return name.contains("(conflict copy")
   }
 
   func isConflictCopy(_ entity: SimEntity, or item: SimItem) -> Bool { isConflictCopy(entity.fields) || isConflictCopy(item.fields) }

@@ -12,7 +12,9 @@ struct SimulatedERP: ERPPort {
   }
 
   func changes(of kind: RecordKind, since cursor: String?, page: String?) async throws(SyncError) -> EntityChangePage {
-    try world.call("erp.changes") { $0.add(cursor ?? "-") } apply: { [world] lies throws(SyncError) in
+    try world.call("erp.changes") {
+      $0.add(cursor ?? "-")
+    } apply: { [world] lies throws(SyncError) in
       let since = cursor.flatMap { Int($0) } ?? -1
       var found = world.entities.filter { $0.kind == kind && $0.sequence >= since }.sorted { $0.sequence < $1.sequence }
       let offset = page.flatMap { Int($0) } ?? 0
@@ -26,7 +28,8 @@ struct SimulatedERP: ERPPort {
   }
 
   func versions(of kind: RecordKind) async throws(SyncError) -> [EntityID: String] {
-    try world.call("erp.versions") { _ in } apply: { [world] lies throws(SyncError) in
+    try world.call("erp.versions") { _ in
+    } apply: { [world] lies throws(SyncError) in
       let all = world.entities.filter { $0.kind == kind }
       let listed = lies ? all.filter { $0.sequence % 2 == 0 } : all
       return Dictionary(listed.map { ($0.id, String($0.version)) }, uniquingKeysWith: { first, _ in first })
@@ -34,7 +37,9 @@ struct SimulatedERP: ERPPort {
   }
 
   func entities(_ ids: [EntityID], kind: RecordKind) async throws(SyncError) -> [Result<Entity, SyncError>] {
-    try world.call("erp.entities") { $0.add(ids.lazy.map(\.rawValue)) } apply: { [world] lies throws(SyncError) in
+    try world.call("erp.entities") {
+      $0.add(ids.lazy.map(\.rawValue))
+    } apply: { [world] lies throws(SyncError) in
       ids.map { id in
         guard !lies, let found = world.entities.first(where: { $0.id == id }) else { return .failure(SyncError(.notFound, "no \(id)")) }
         return .success(entity(found))
@@ -45,7 +50,9 @@ struct SimulatedERP: ERPPort {
   func create(_ new: NewEntity, kind: RecordKind) async throws(SyncError) -> Entity {
     let name = world.entityName()
     var landings = 0
-    return try world.call("erp.create", isWrite: true) { $0.add(name) } apply: { [world] _ throws(SyncError) in
+    return try world.call("erp.create", isWrite: true) {
+      $0.add(name)
+    } apply: { [world] _ throws(SyncError) in
       landings += 1
       let id = landings == 1 ? name : world.entityName()
       let shape = RecordShape.of(kind)
@@ -77,7 +84,9 @@ struct SimulatedERP: ERPPort {
   }
 
   func delete(_ id: EntityID, version: String, kind: RecordKind) async throws(SyncError) {
-    try world.call("erp.delete", isWrite: true) { $0.add([id.rawValue, version]) } apply: { [world] _ throws(SyncError) in
+    try world.call("erp.delete", isWrite: true) {
+      $0.add([id.rawValue, version])
+    } apply: { [world] _ throws(SyncError) in
       let index = try find(id, version)
       world.oracle?.engineDeletes(world.entities[index])
       world.carryOut("deleted-entities")
@@ -92,7 +101,8 @@ struct SimulatedERP: ERPPort {
   }
 
   func created(by operation: OperationID, like fields: Fields, kind: RecordKind) async throws(SyncError) -> [Entity] {
-    try world.call("erp.created") { _ in } apply: { [world] _ throws(SyncError) in
+    try world.call("erp.created") { _ in
+    } apply: { [world] _ throws(SyncError) in
       let isMarked = RecordShape.of(kind).isMarkedInERP
       return world.entities.filter { stored in
         guard stored.kind == kind else { return false }
@@ -105,7 +115,8 @@ struct SimulatedERP: ERPPort {
   func site() async throws(SyncError) -> String { "simulation" }
 
   func employees() async throws(SyncError) -> [ERPEmployee] {
-    try world.call("erp.employees") { _ in } apply: { [world] _ throws(SyncError) in
+    try world.call("erp.employees") { _ in
+    } apply: { [world] _ throws(SyncError) in
       world.mailboxes.indices.map { index in
         let code = World.ownerCodes[index]
         return ERPEmployee(

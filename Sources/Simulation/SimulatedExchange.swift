@@ -42,7 +42,9 @@ struct SimulatedExchange: ExchangePort {
 
   func folder(of kind: RecordKind, named name: String?, in mailbox: Mailbox, create: Bool) async throws(SyncError) -> FolderID? {
     let index = try world.mailboxIndex(mailbox)
-    return try world.call("mail.folder") { $0.add(mailbox.address) } apply: { _ throws(SyncError) in
+    return try world.call("mail.folder") {
+      $0.add(mailbox.address)
+    } apply: { _ throws(SyncError) in
       folder(index, kind, name == nil ? .own : .policy)
     }
   }
@@ -50,7 +52,9 @@ struct SimulatedExchange: ExchangePort {
   func changes(in folder: FolderID, of mailbox: Mailbox, since cursor: String?, limit: Int) async throws(SyncError) -> ItemChangePage {
     let index = try world.mailboxIndex(mailbox)
     let (place, kind) = (place(folder), kind(folder))
-    return try world.call("mail.changes") { $0.add([mailbox.address, cursor ?? "-"]) } apply: { [world] lies throws(SyncError) in
+    return try world.call("mail.changes") {
+      $0.add([mailbox.address, cursor ?? "-"])
+    } apply: { [world] lies throws(SyncError) in
       let box = world.mailboxes[index]
       var since = 0
       if let cursor {
@@ -76,7 +80,9 @@ struct SimulatedExchange: ExchangePort {
 
   func items(_ ids: [ItemID], kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [Result<Item, SyncError>] {
     let index = try world.mailboxIndex(mailbox)
-    return try world.call("mail.items") { $0.add(ids.lazy.map(\.rawValue)) } apply: { [world] lies throws(SyncError) in
+    return try world.call("mail.items") {
+      $0.add(ids.lazy.map(\.rawValue))
+    } apply: { [world] lies throws(SyncError) in
       ids.map { id in
         guard !lies, let found = world.mailboxes[index].items.firstIndex(where: { $0.id == id }) else {
           return .failure(SyncError(.notFound, "no \(id)"))
@@ -219,7 +225,9 @@ struct SimulatedExchange: ExchangePort {
 
   func stampedItems(_ foreignIDs: [EntityID]?, kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [StampedItem] {
     let index = try world.mailboxIndex(mailbox)
-    return try world.call("mail.stamped") { $0.add(mailbox.address) } apply: { [world] _ throws(SyncError) in
+    return try world.call("mail.stamped") {
+      $0.add(mailbox.address)
+    } apply: { [world] _ throws(SyncError) in
       if world.isBlind { return [] }
       return world.mailboxes[index].items.compactMap { stored in
         guard stored.kind == kind, let stamp = stored.foreignID, foreignIDs?.contains(stamp) ?? true else { return nil }
@@ -231,19 +239,27 @@ struct SimulatedExchange: ExchangePort {
   }
 
   func ensureCategory(_ category: Policy.Category, in mailbox: Mailbox, correctColor: Bool) async throws(SyncError) -> Bool {
-    try world.call("mail.category") { $0.add(mailbox.address) } apply: { _ throws(SyncError) in false }
+    try world.call("mail.category") {
+      $0.add(mailbox.address)
+    } apply: { _ throws(SyncError) in
+      false
+    }
   }
 
   func ownerMark(of mailbox: Mailbox) async throws(SyncError) -> OwnerMark? {
     let index = try world.mailboxIndex(mailbox)
-    return try world.call("mail.owner") { $0.add(mailbox.address) } apply: { [world] _ throws(SyncError) in
+    return try world.call("mail.owner") {
+      $0.add(mailbox.address)
+    } apply: { [world] _ throws(SyncError) in
       world.mailboxes[index].ownerMark
     }
   }
 
   func setOwnerMark(_ mark: OwnerMark, isNew: Bool, of mailbox: Mailbox) async throws(SyncError) {
     let index = try world.mailboxIndex(mailbox)
-    try world.call("mail.setOwner") { $0.add(mailbox.address) } apply: { [world] _ throws(SyncError) in
+    try world.call("mail.setOwner") {
+      $0.add(mailbox.address)
+    } apply: { [world] _ throws(SyncError) in
       if isNew && world.mailboxes[index].ownerMark != nil { throw SyncError(.alreadyExists, "the mailbox has an owner's mark") }
       world.mailboxes[index].ownerMark = mark
     }

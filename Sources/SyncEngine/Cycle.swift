@@ -310,7 +310,7 @@ struct Cycle: Sendable {
     guard let category = spoke.policy.category, !spoke.section.withoutCategory else { return }
     // One entry a category: whether the engine made it is remembered, be it that the policy names another in the meantime.
     let cursor = "engine/\(spoke.mailbox.address)/category/\(category.name.lowercased())"
-    let known = try parts.store.read { try $0.cursor(cursor) }?.split(separator: " ").map(String.init)
+    let known = try parts.store.read { try $0.cursor(cursor) }?.parts(at: " ", omittingEmpty: true)
     guard known?.first != String(category.color) else { return }
     do throws(SyncError) {
       let isOurs = known?.last == "ours"

@@ -50,7 +50,7 @@ struct Discarded: Sendable {
   init() {}
 
   init(_ spoke: Spoke, _ reader: any RecordReader) throws {
-    keys = Set((try reader.meta(Self.key(spoke.mailbox, spoke.kind)) ?? "").split(separator: "\n").map(String.init))
+    keys = Set(try reader.meta(Self.key(spoke.mailbox, spoke.kind))?.parts(at: "\n", omittingEmpty: true) ?? [])
   }
 
   fileprivate static func key(_ mailbox: Mailbox, _ kind: RecordKind) -> String { "discarded \(mailbox.address)/\(kind.rawValue)" }

@@ -23,10 +23,7 @@ struct ERPFeed: Sendable {
     var (merged, fresh) = (known.owners, OwnerCodes())
     var answer = try await parts.erp.changes(of: kind, since: cursor, page: nil)
     while true {
-      // While a page is stored, the next one is on its way.
-      let page = answer.nextPage
-      async let following = pageAhead(page, kind, cursor)
-      let isLast = page == nil
+      let isLast = answer.nextPage == nil
       // Pages come in no order: the cursor is the latest of all, stored once all are.
       latest = max(latest, answer.cursor)
       let reached = latest
@@ -35,22 +32,29 @@ struct ERPFeed: Sendable {
       fetched += answer.entities.count
       // What records no longer show is forgotten only where all were read.
       let learned = full && kind == .contacts && fetched >= known.count ? fresh : merged
-      let entities = answer.entities
-      try parts.store.write { transaction in
-        for entity in entities { _ = try transaction.observe(entity, kind: kind) }
-        guard isLast else { return }
-        try transaction.setCursor(cursorName, reached)
-        if learned != known.owners { try learned.save(transaction) }
+      let (entities, done) = (answer.entities, fetched)
+      func keep() throws(SyncError) {
+        try parts.store.write { transaction in
+          for entity in entities { _ = try transaction.observe(entity, kind: kind) }
+          guard isLast else { return }
+          try transaction.setCursor(cursorName, reached)
+          if learned != known.owners { try learned.save(transaction) }
+        }
+        progress(CycleProgress(employee: nil, kind: kind, phase: "reading", done: done, total: nil))
       }
-      progress(CycleProgress(employee: nil, kind: kind, phase: "reading", done: fetched, total: nil))
-      guard let next = await following else { break }
-      answer = try next.get()
+      guard let page = answer.nextPage else {
+        try keep()
+        break
+      }
+      // While a page is stored, the next one is on its way.
+      async let following = pageAhead(page, kind, cursor)
+      try keep()
+      answer = try await following.get()
     }
     return comparesAll ? fetched + (try await sweep(kind)) : fetched
   }
 
-  private func pageAhead(_ page: String?, _ kind: RecordKind, _ cursor: String?) async -> Result<EntityChangePage, SyncError>? {
-    guard let page else { return nil }
+  private func pageAhead(_ page: String, _ kind: RecordKind, _ cursor: String?) async -> Result<EntityChangePage, SyncError> {
     do throws(SyncError) {
       return .success(try await parts.erp.changes(of: kind, since: cursor, page: page))
     } catch { return .failure(error) }

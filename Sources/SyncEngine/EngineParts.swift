@@ -112,7 +112,7 @@ final class Spoke: Sendable {
   }
 
   /// The sync state of the folder.
-  func folderCursor(_ folder: FolderID) -> String { "exchange/\(mailbox.address)/\(kind.rawValue)/\(folder.rawValue)" }
+  func folderCursor(_ folder: FolderID) -> String { "exchange/" + name + "/" + folder.rawValue }
 
   /// What the policy says about this spoke, a line a rule: links are compared anew when one of them changes.
   var rules: [String] {

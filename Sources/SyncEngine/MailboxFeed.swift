@@ -34,37 +34,39 @@ struct MailboxFeed: Sendable {
   private func readChanges(_ folder: FolderID, since stored: String?) async throws(SyncError) {
     var page = try await exchange.changes(in: folder, of: spoke.mailbox, since: stored, limit: Self.pageLimit)
     var isFirst = true
-    while true {
+    while !page.isLast {
+      let cursor = page.cursor
       // While a page is stored, the next one is on its way.
-      let end = page.isLast ? nil : page.cursor
-      async let following = pageAhead(after: end, folder)
-      let startsOver = isFirst && stored == nil
-      try parts.store.write { transaction in
-        if startsOver { try transaction.forgetItems(kind: spoke.kind, mailbox: spoke.mailbox) }
-        for change in page.changes {
-          switch change {
-          case .present(let version, let foreignID):
-            _ = try transaction.report(version, foreignID: foreignID, folder: folder, kind: spoke.kind, mailbox: spoke.mailbox)
-          case .removed(let id):
-            try transaction.reportRemoved(id, kind: spoke.kind, mailbox: spoke.mailbox)
-          }
-        }
-        if page.isLast {
-          for id in try transaction.unlistedItems(kind: spoke.kind, mailbox: spoke.mailbox) {
-            try transaction.reportRemoved(id, kind: spoke.kind, mailbox: spoke.mailbox)
-          }
-        }
-        // A first listing is only worth its end: a cursor in its middle would hide what was not listed.
-        if page.isLast || stored != nil { try transaction.setCursor(spoke.folderCursor(folder), page.cursor) }
-      }
-      guard let next = await following else { return }
-      page = try next.get()
+      async let following = pageAhead(after: cursor, folder)
+      try keep(page, of: folder, isFirst: isFirst, since: stored)
+      page = try await following.get()
       isFirst = false
+    }
+    try keep(page, of: folder, isFirst: isFirst, since: stored)
+  }
+
+  private func keep(_ page: ItemChangePage, of folder: FolderID, isFirst: Bool, since stored: String?) throws(SyncError) {
+    try parts.store.write { transaction in
+      if isFirst && stored == nil { try transaction.forgetItems(kind: spoke.kind, mailbox: spoke.mailbox) }
+      for change in page.changes {
+        switch change {
+        case .present(let version, let foreignID):
+          _ = try transaction.report(version, foreignID: foreignID, folder: folder, kind: spoke.kind, mailbox: spoke.mailbox)
+        case .removed(let id):
+          try transaction.reportRemoved(id, kind: spoke.kind, mailbox: spoke.mailbox)
+        }
+      }
+      if page.isLast {
+        for id in try transaction.unlistedItems(kind: spoke.kind, mailbox: spoke.mailbox) {
+          try transaction.reportRemoved(id, kind: spoke.kind, mailbox: spoke.mailbox)
+        }
+      }
+      // A first listing is only worth its end: a cursor in its middle would hide what was not listed.
+      if page.isLast || stored != nil { try transaction.setCursor(spoke.folderCursor(folder), page.cursor) }
     }
   }
 
-  private func pageAhead(after cursor: String?, _ folder: FolderID) async -> Result<ItemChangePage, SyncError>? {
-    guard let cursor else { return nil }
+  private func pageAhead(after cursor: String, _ folder: FolderID) async -> Result<ItemChangePage, SyncError> {
     do throws(SyncError) {
       return .success(try await exchange.changes(in: folder, of: spoke.mailbox, since: cursor, limit: Self.pageLimit))
     } catch { return .failure(error) }

@@ -45,7 +45,7 @@ struct Marks: Equatable {
 
 /// The text form: a line each for the category, the link, the folder, the former categories and the former links. Every cycle reads it.
 extension Marks {
-  private static let separator: Character = "\u{1F}"
+  private static let separator: Unicode.Scalar = "\u{1F}"
 
   /// The text form of these marks.
   var text: String {
@@ -56,12 +56,10 @@ extension Marks {
 
   /// The marks of a text form; nil for another text.
   init?(text: String) {
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    let lines = text.parts(at: "\n")
     guard lines.count == 5 else { return nil }
-    func list(_ line: Substring) -> [String] {
-      line.split(separator: Self.separator, omittingEmptySubsequences: false).dropLast().map(String.init)
-    }
-    (category, link, isSeparateFolder) = (String(lines[0]), String(lines[1]), lines[2] == "separate")
+    func list(_ line: String) -> [String] { line.parts(at: Self.separator).dropLast() }
+    (category, link, isSeparateFolder) = (lines[0], lines[1], lines[2] == "separate")
     (formerCategories, formerLinks) = (Set(list(lines[3])), list(lines[4]))
   }
 }

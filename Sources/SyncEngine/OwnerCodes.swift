@@ -49,7 +49,7 @@ struct OwnerCodes: Equatable {
 
 /// The text form: a line an owner, with what the line is about, the name or code, and what it goes with. Every round reads it.
 extension OwnerCodes {
-  private static let separator: Character = "\u{1F}"
+  private static let separator: Unicode.Scalar = "\u{1F}"
 
   /// The text form, the same for the same knowledge.
   var text: String {
@@ -60,8 +60,8 @@ extension OwnerCodes {
   /// What a text form says; another text says nothing.
   init(text: String) {
     self.init()
-    for line in text.split(separator: "\n") {
-      let parts = line.split(separator: Self.separator, omittingEmptySubsequences: false).map(String.init)
+    for line in text.parts(at: "\n", omittingEmpty: true) {
+      let parts = line.parts(at: Self.separator)
       guard parts.count > 2 else { continue }
       if parts[0] == "code" { codes[parts[1]] = Set(parts[2...]) }
       if parts[0] == "workgroup" { workgroups[parts[1]] = Set(parts[2...]) }

@@ -37,7 +37,7 @@ final class OwnerLock: Sendable {
     var next: String?
 
     init(stored: String?) {
-      let words = stored?.split(separator: " ", omittingEmptySubsequences: false).map(String.init) ?? []
+      let words = stored?.parts(at: " ") ?? []
       last = words.first.flatMap { $0.isEmpty ? nil : $0 }
       next = words.count > 1 ? words[1] : nil
     }

@@ -45,6 +45,6 @@ struct Participation: Sendable {
   }
 
   private static func known(_ reader: any RecordReader) throws -> [String] {
-    try reader.meta(key).map { $0.split(separator: "\n").map(String.init) } ?? []
+    try reader.meta(key)?.parts(at: "\n", omittingEmpty: true) ?? []
   }
 }

@@ -19,7 +19,7 @@ struct Relocation: Sendable {
     init(name: String?, folder: FolderID) { (self.name, self.folder) = (name ?? "", folder) }
 
     init?(_ text: String) {
-      let parts = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+      let parts = text.parts(at: "\n")
       guard parts.count == 2 else { return nil }
       self.init(name: parts[0], folder: FolderID(rawValue: parts[1]))
     }

@@ -7,6 +7,8 @@ import Model
 func sideBySide<Input: Sendable, Output: Sendable>(
   _ inputs: [Input], width: Int, _ body: @escaping @Sendable (Input) async throws(SyncError) -> Output
 ) async throws(SyncError) -> [Output] {
+  if inputs.count == 1 { return [try await body(inputs[0])] }
+  if inputs.isEmpty { return [] }
   let results = await withTaskGroup(of: (place: Int, result: Result<Output, SyncError>).self) { group in
     var results: [Int: Result<Output, SyncError>] = [:]
     var begun = 0

@@ -45,8 +45,9 @@ public struct SyncEngine: Sendable {
     employees: [String]?, kinds: Set<RecordKind>?, full: Bool, isUrged: Bool = false,
     progress: @escaping @Sendable (CycleProgress) -> Void = { _ in }
   ) async throws(SyncError) -> [CycleReport] {
-    try Participation(parts: parts).note(try self.spokes(employees: nil, kinds: nil))
-    let spokes = try spokes(employees: employees, kinds: kinds)
+    let all = try self.spokes(employees: nil, kinds: nil)
+    try Participation(parts: parts).note(all)
+    let spokes = employees == nil && kinds == nil ? all : try spokes(employees: employees, kinds: kinds)
     guard !spokes.isEmpty else { return [] }
     let round: Round
     do throws(SyncError) {

@@ -72,7 +72,7 @@ MUTANTS = [
      "    try transaction.reconsider(item: id,", "    if !mutant(N) { try transaction.reconsider(item: id,", " }"),
     ("an item that could not be read once is forgotten", E + "MailboxFeed.swift",
      "          if !isLinked || !isRead {", "          if !mutant(N) && (!isLinked || !isRead) {"),
-    ("what a listing should have named is not missed", E + "MailboxFeed.swift", "        if page.isLast {\n", "        if page.isLast && !mutant(N) {\n"),
+    ("what a listing should have named is not missed", E + "MailboxFeed.swift", "      if page.isLast {\n", "      if page.isLast && !mutant(N) {\n"),
     ("a forgotten sync state ends the cycle", E + "MailboxFeed.swift",
      "error.code == .cursorInvalid && stored != nil {", "error.code == .cursorInvalid && stored != nil && !mutant(N) {"),
     ("missing is taken for deleted without a neighbour in the ERP", E + "ERPFeed.swift",
