@@ -97,7 +97,10 @@ public struct Fields: Sendable, Hashable {
     var position = 0
     for entry in entries {
       while position < places.count, field(places[position]) < entry.field { position += 1 }
-      guard position < places.count, field(places[position]) == entry.field, let value = value(places[position], entry) else { continue }
+      guard position < places.count, field(places[position]) == entry.field, let value = value(places[position], entry), !value.isEmpty
+      else {
+        continue
+      }
       result.append(Entry(field: entry.field, value: value))
     }
     return Fields(inOrder: result)
