@@ -2,26 +2,18 @@ import Synchronization
 
 /// Runs the jobs of one schedule on the thread that asks for them, in the order in which they come: the engine's tasks, however many,
 /// interleave the same way each time.
-///
-/// `@unchecked Sendable`: jobs are put in by the jobs that run, all of which `drain` runs on its thread.
-final class InlineExecutor: TaskExecutor, @unchecked Sendable {
-  private var jobs: [UnownedJob] = []
-  /// The first that has not run.
-  private var next = 0
+final class InlineExecutor: TaskExecutor {
+  private let jobs = Mutex<[UnownedJob]>([])
 
-  func enqueue(_ job: consuming ExecutorJob) { jobs.append(UnownedJob(job)) }
+  func enqueue(_ job: consuming ExecutorJob) {
+    let waiting = UnownedJob(job)
+    jobs.withLock { $0.append(waiting) }
+  }
 
   /// Runs jobs until none is left.
   private func drain() {
-    let executor = asUnownedTaskExecutor()
-    while next < jobs.count {
-      let job = jobs[next]
-      next += 1
-      if next == jobs.count {
-        jobs.removeAll(keepingCapacity: true)
-        next = 0
-      }
-      job.runSynchronously(on: executor)
+    while let job = jobs.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) {
+      job.runSynchronously(on: asUnownedTaskExecutor())
     }
   }
 
