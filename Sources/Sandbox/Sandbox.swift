@@ -146,7 +146,13 @@ public final class Sandbox: Sendable {
 
   private func addRoutes() async {
     let (exchange, erp) = (exchange, erp)
-    await server.appendRoute("*") { request in await Self.answer(request, exchange, erp) }
+    await server.appendRoute("*") { request in
+      // Of a client that ended in the middle of its request nothing is carried out.
+      guard let body = try? await request.bodyData else { return HTTPResponse(statusCode: .badRequest) }
+      var whole = request
+      whole.setBodyData(body)
+      return await Self.answer(whole, exchange, erp)
+    }
   }
 
   /// Answers a request to either server, or to the sandbox itself.

@@ -144,7 +144,7 @@ class Conflict(Changed):
 
     def after(self, number):
         super().after(number)
-        assert f"'lost {number}' gave way" in self.world.run("journal", "alice@example.test", check=0).stdout
+        assert f"'lost {number}' gave way" in self.world.run("journal", "-n", "10000", "alice@example.test", check=0).stdout
 
 
 class ConflictThatKeepsBoth(Changed):
@@ -200,7 +200,7 @@ class Undone(Changed):
             self.box.change(self.title(number), "second")
 
     def act(self, number):
-        lines = self.world.run("journal", "alice@example.test", check=0).stdout
+        lines = self.world.run("journal", "-n", "10000", "alice@example.test", check=0).stdout
         [entry] = [line.split()[0].lstrip("#") for line in lines.splitlines() if f"'{self.title(number)}'" in line]
         self.world.daemon.control("ctl", f"restore {entry}\n")
 

@@ -1,5 +1,8 @@
 """The sandbox's ERP keeps email activities and their files as the contract says, seen by plain HTTP."""
 
+import socket
+import urllib.parse
+
 import pytest
 import requests
 
@@ -54,3 +57,21 @@ def test_the_related_contact_is_named(world):
     contact = world.erp.contacts(top=1)[0]
     made = put_email(world, Subject="Related", RelatedEntityType="PX.Objects.CR.Contact", RelatedEntityNoteID=contact["id"])
     assert made["RelatedEntityDescription"]["value"] == contact["DisplayName"]["value"]
+
+
+@pytest.mark.parametrize("length", [100, 5_000, 5_000_000])
+@pytest.mark.parametrize("sent", [0, 50])
+def test_a_request_that_ends_in_the_middle_does_nothing(world, length, sent):
+    """A client that is killed while it sends: a file must not come out shorter than it was."""
+    made = put_email(world, Subject=f"Cut off {length} {sent}")
+    host, port = world.erp.base.removeprefix("http://").split(":")
+    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in world.erp.session.cookies)
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(
+            f"PUT {urllib.parse.urlsplit(world.erp.root).path}/Email/{made['id']}/files/a.bin HTTP/1.1\r\nHost: {host}\r\n"
+            f"Cookie: {cookies}\r\nContent-Type: application/octet-stream\r\nContent-Length: {length}\r\n\r\n".encode() + b"x" * sent)
+        connection.shutdown(socket.SHUT_WR)
+        answered = connection.recv(65536)
+    assert b" 204 " not in answered
+    read = world.erp.session.get(f"{world.erp.root}/Email/{made['id']}", params={"$expand": "files"}).json()
+    assert read["files"] == []
