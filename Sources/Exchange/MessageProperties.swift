@@ -72,22 +72,24 @@ enum MessageProperties {
 
 extension EWSClient {
   /// See `ExchangeMailPort`.
-  public func content(of message: ItemID, in mailbox: Mailbox) async throws(SyncError) -> [UInt8] {
-    let messages = try await call("GetItem", in: mailbox) { xml in
+  public func contents(of messages: [ItemID], in mailbox: Mailbox) async throws(SyncError) -> [Result<[UInt8], SyncError>] {
+    let answers = try await call("GetItem", in: mailbox, expecting: messages.count) { xml in
       xml.within("m:GetItem") { xml in
         xml.within("m:ItemShape") { xml in
           xml.element("t:BaseShape", "IdOnly")
           xml.element("t:IncludeMimeContent", "true")
         }
-        xml.within("m:ItemIds") { $0.empty("t:ItemId", [("Id", message.rawValue)]) }
+        xml.within("m:ItemIds") { xml in for message in messages { xml.empty("t:ItemId", [("Id", message.rawValue)]) } }
       }
     }
-    if let error = EWSErrors.error(for: messages[0], "a message of \(mailbox.address)") { throw error }
-    guard let text = messages[0].child("Items")?.children.first?.text("MimeContent"),
-      let data = Data(base64Encoded: text, options: .ignoreUnknownCharacters), !data.isEmpty
-    else {
-      throw SyncError(.malformedAnswer, "Exchange answered a message without its MIME content (\(mailbox.address))")
+    return answers.map { answer in
+      if let error = EWSErrors.error(for: answer, "a message of \(mailbox.address)") { return .failure(error) }
+      guard let text = answer.child("Items")?.children.first?.text("MimeContent"),
+        let data = Data(base64Encoded: text, options: .ignoreUnknownCharacters), !data.isEmpty
+      else {
+        return .failure(SyncError(.malformedAnswer, "Exchange answered a message without its MIME content (\(mailbox.address))"))
+      }
+      return .success([UInt8](data))
     }
-    return [UInt8](data)
   }
 }

@@ -45,8 +45,9 @@ public struct NewMail: Sendable, Hashable, Codable {
 
 /// What only messages need of an Exchange account.
 public protocol ExchangeMailPort: Sendable {
-  /// A message's bytes as Exchange has them (EWS GetItem, IncludeMimeContent). Read one at a time: they may be large.
-  func content(of message: ItemID, in mailbox: Mailbox) async throws(SyncError) -> [UInt8]
+  /// The bytes of messages as Exchange has them, one result a message in the same order (EWS GetItem, IncludeMimeContent). All of them are held
+  /// at once: who does not know that they are small asks for one.
+  func contents(of messages: [ItemID], in mailbox: Mailbox) async throws(SyncError) -> [Result<[UInt8], SyncError>]
 }
 
 /// What only email activities need of the ERP.
@@ -70,8 +71,16 @@ public protocol ERPMailPort: Sendable {
 
 extension ExchangeMailPort {
   /// An account that carries no mail.
-  public func content(of message: ItemID, in mailbox: Mailbox) async throws(SyncError) -> [UInt8] {
+  public func contents(of messages: [ItemID], in mailbox: Mailbox) async throws(SyncError) -> [Result<[UInt8], SyncError>] {
     throw SyncError(.configuration, "this Exchange account carries no mail")
+  }
+
+  /// The bytes of one message.
+  public func content(of message: ItemID, in mailbox: Mailbox) async throws(SyncError) -> [UInt8] {
+    guard let answer = try await contents(of: [message], in: mailbox).first else {
+      throw SyncError(.malformedAnswer, "Exchange did not answer a message of \(mailbox.address)")
+    }
+    return try answer.get()
   }
 }
 

@@ -28,7 +28,7 @@ struct Generator {
   private mutating func some<Element>(_ all: [Element], percent: Int) -> [Element] { all.filter { _ in random.chance(percent) } }
 
   private mutating func draw() -> Schedule {
-    mailboxes = random.chance(45) ? 2 : 1
+    mailboxes = flavour == .told ? 2 + random.below(2) : random.chance(45) ? 2 : 1
     let setup = Schedule.Setup(
       mailboxes: mailboxes, policies: (0..<mailboxes).map { policy($0) }, kinds: kinds, guards: guards(),
       pageSize: random.chance(30) ? 1 + random.below(3) : 512, approvesAtEnd: random.chance(70))

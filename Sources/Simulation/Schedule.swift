@@ -17,6 +17,8 @@ public struct Schedule: Sendable {
     case usual
     /// What meets seldom by chance: servers that seem empty for a round, edits between a write and its reading back, copies that are edited.
     case rare
+    /// Whatever comes; all mailboxes tell of changes, and are turned side by side, in every round but full ones.
+    case told
   }
 
   /// How the world looks at first.

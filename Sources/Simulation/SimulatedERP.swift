@@ -12,7 +12,7 @@ struct SimulatedERP: ERPPort {
   }
 
   func changes(of kind: RecordKind, since cursor: String?, page: String?) async throws(SyncError) -> EntityChangePage {
-    try world.call("erp.changes") {
+    try await world.serve("erp.changes") {
       $0.add(cursor ?? "-")
     } apply: { [world] lies throws(SyncError) in
       let since = cursor.flatMap { Int($0) } ?? -1
@@ -28,7 +28,7 @@ struct SimulatedERP: ERPPort {
   }
 
   func versions(of kind: RecordKind) async throws(SyncError) -> [EntityID: String] {
-    try world.call("erp.versions") { _ in
+    try await world.serve("erp.versions") { _ in
     } apply: { [world] lies throws(SyncError) in
       let all = world.entities.filter { $0.kind == kind }
       let listed = lies ? all.filter { $0.sequence % 2 == 0 } : all
@@ -37,7 +37,7 @@ struct SimulatedERP: ERPPort {
   }
 
   func entities(_ ids: [EntityID], kind: RecordKind) async throws(SyncError) -> [Result<Entity, SyncError>] {
-    try world.call("erp.entities") {
+    try await world.serve("erp.entities") {
       $0.add(ids.lazy.map(\.rawValue))
     } apply: { [world] lies throws(SyncError) in
       ids.map { id in
@@ -50,7 +50,7 @@ struct SimulatedERP: ERPPort {
   func create(_ new: NewEntity, kind: RecordKind) async throws(SyncError) -> Entity {
     let name = world.entityName()
     var landings = 0
-    return try world.call("erp.create", isWrite: true) {
+    return try await world.serve("erp.create", isWrite: true) {
       $0.add(name)
     } apply: { [world] _ throws(SyncError) in
       landings += 1
@@ -68,7 +68,7 @@ struct SimulatedERP: ERPPort {
   }
 
   func update(_ update: EntityUpdate, kind: RecordKind) async throws(SyncError) -> Entity {
-    try world.call("erp.update", isWrite: true) { detail in
+    try await world.serve("erp.update", isWrite: true) { detail in
       detail.add([update.id.rawValue, update.version, ""])
       detail.add(update.changes)
     } apply: { [world] _ throws(SyncError) in
@@ -84,7 +84,7 @@ struct SimulatedERP: ERPPort {
   }
 
   func delete(_ id: EntityID, version: String, kind: RecordKind) async throws(SyncError) {
-    try world.call("erp.delete", isWrite: true) {
+    try await world.serve("erp.delete", isWrite: true) {
       $0.add([id.rawValue, version])
     } apply: { [world] _ throws(SyncError) in
       let index = try find(id, version)
@@ -101,7 +101,7 @@ struct SimulatedERP: ERPPort {
   }
 
   func created(by operation: OperationID, like fields: Fields, kind: RecordKind) async throws(SyncError) -> [Entity] {
-    try world.call("erp.created") { _ in
+    try await world.serve("erp.created") { _ in
     } apply: { [world] _ throws(SyncError) in
       let isMarked = RecordShape.of(kind).isMarkedInERP
       return world.entities.filter { stored in
@@ -115,7 +115,7 @@ struct SimulatedERP: ERPPort {
   func site() async throws(SyncError) -> String { "simulation" }
 
   func employees() async throws(SyncError) -> [ERPEmployee] {
-    try world.call("erp.employees") { _ in
+    try await world.serve("erp.employees") { _ in
     } apply: { [world] _ throws(SyncError) in
       world.mailboxes.indices.map { index in
         let code = World.ownerCodes[index]

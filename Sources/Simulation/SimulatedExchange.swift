@@ -42,7 +42,7 @@ struct SimulatedExchange: ExchangePort {
 
   func folder(of kind: RecordKind, named name: String?, in mailbox: Mailbox, create: Bool) async throws(SyncError) -> FolderID? {
     let index = try world.mailboxIndex(mailbox)
-    return try world.call("mail.folder") {
+    return try await world.serve("mail.folder") {
       $0.add(mailbox.address)
     } apply: { _ throws(SyncError) in
       folder(index, kind, name == nil ? .own : .policy)
@@ -52,7 +52,7 @@ struct SimulatedExchange: ExchangePort {
   func changes(in folder: FolderID, of mailbox: Mailbox, since cursor: String?, limit: Int) async throws(SyncError) -> ItemChangePage {
     let index = try world.mailboxIndex(mailbox)
     let (place, kind) = (place(folder), kind(folder))
-    return try world.call("mail.changes") {
+    return try await world.serve("mail.changes") {
       $0.add([mailbox.address, cursor ?? "-"])
     } apply: { [world] lies throws(SyncError) in
       let box = world.mailboxes[index]
@@ -80,7 +80,7 @@ struct SimulatedExchange: ExchangePort {
 
   func items(_ ids: [ItemID], kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [Result<Item, SyncError>] {
     let index = try world.mailboxIndex(mailbox)
-    return try world.call("mail.items") {
+    return try await world.serve("mail.items") {
       $0.add(ids.lazy.map(\.rawValue))
     } apply: { [world] lies throws(SyncError) in
       ids.map { id in
@@ -98,7 +98,7 @@ struct SimulatedExchange: ExchangePort {
   ) async throws(SyncError) -> [Result<ItemVersion, SyncError>] {
     let index = try world.mailboxIndex(mailbox)
     let place = place(folder)
-    return try world.call("mail.create", isWrite: true) { detail in
+    return try await world.serve("mail.create", isWrite: true) { detail in
       detail.add(mailbox.address)
       for item in items {
         detail.add([" ", item.foreignID.rawValue, " "].joined())
@@ -127,7 +127,7 @@ struct SimulatedExchange: ExchangePort {
 
   func update(_ updates: [ItemUpdate], kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [Result<ItemVersion, SyncError>] {
     let index = try world.mailboxIndex(mailbox)
-    return try world.call("mail.update", isWrite: true) { detail in
+    return try await world.serve("mail.update", isWrite: true) { detail in
       detail.add(mailbox.address)
       for (position, update) in updates.enumerated() {
         detail.add(position == 0 ? " " : "; ")
@@ -163,16 +163,16 @@ struct SimulatedExchange: ExchangePort {
   func moveToDeletedItems(
     _ ids: [ItemID], kind: RecordKind, in mailbox: Mailbox
   ) async throws(SyncError) -> [Result<ItemID?, SyncError>] {
-    try delete(ids, "mail.delete", mailbox)
+    try await delete(ids, "mail.delete", mailbox)
   }
 
   func cancel(_ versions: [ItemVersion], in mailbox: Mailbox) async throws(SyncError) -> [Result<ItemID?, SyncError>] {
-    try delete(versions.map(\.id), "mail.cancel", mailbox)
+    try await delete(versions.map(\.id), "mail.cancel", mailbox)
   }
 
-  private func delete(_ ids: [ItemID], _ name: String, _ mailbox: Mailbox) throws(SyncError) -> [Result<ItemID?, SyncError>] {
+  private func delete(_ ids: [ItemID], _ name: String, _ mailbox: Mailbox) async throws(SyncError) -> [Result<ItemID?, SyncError>] {
     let index = try world.mailboxIndex(mailbox)
-    return try world.call(name, isWrite: true) { detail in
+    return try await world.serve(name, isWrite: true) { detail in
       detail.add([mailbox.address, ""])
       detail.add(ids.lazy.map(\.rawValue))
     } apply: { [world] lies throws(SyncError) in
@@ -207,7 +207,7 @@ struct SimulatedExchange: ExchangePort {
   ) async throws(SyncError) -> [Result<ItemID, SyncError>] {
     let index = try world.mailboxIndex(mailbox)
     let place: SimItem.Place = target == folder(index, kind, .own) ? .own : .policy
-    return try world.call("mail.move", isWrite: true) { detail in
+    return try await world.serve("mail.move", isWrite: true) { detail in
       detail.add([mailbox.address, ""])
       detail.add(ids.lazy.map(\.rawValue))
     } apply: { [world] lies throws(SyncError) in
@@ -225,7 +225,7 @@ struct SimulatedExchange: ExchangePort {
 
   func stampedItems(_ foreignIDs: [EntityID]?, kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [StampedItem] {
     let index = try world.mailboxIndex(mailbox)
-    return try world.call("mail.stamped") {
+    return try await world.serve("mail.stamped") {
       $0.add(mailbox.address)
     } apply: { [world] _ throws(SyncError) in
       if world.isBlind { return [] }
@@ -239,7 +239,7 @@ struct SimulatedExchange: ExchangePort {
   }
 
   func ensureCategory(_ category: Policy.Category, in mailbox: Mailbox, correctColor: Bool) async throws(SyncError) -> Bool {
-    try world.call("mail.category") {
+    try await world.serve("mail.category") {
       $0.add(mailbox.address)
     } apply: { _ throws(SyncError) in
       false
@@ -248,7 +248,7 @@ struct SimulatedExchange: ExchangePort {
 
   func ownerMark(of mailbox: Mailbox) async throws(SyncError) -> OwnerMark? {
     let index = try world.mailboxIndex(mailbox)
-    return try world.call("mail.owner") {
+    return try await world.serve("mail.owner") {
       $0.add(mailbox.address)
     } apply: { [world] _ throws(SyncError) in
       world.mailboxes[index].ownerMark
@@ -257,7 +257,7 @@ struct SimulatedExchange: ExchangePort {
 
   func setOwnerMark(_ mark: OwnerMark, isNew: Bool, of mailbox: Mailbox) async throws(SyncError) {
     let index = try world.mailboxIndex(mailbox)
-    try world.call("mail.setOwner") {
+    try await world.serve("mail.setOwner") {
       $0.add(mailbox.address)
     } apply: { [world] _ throws(SyncError) in
       if isNew && world.mailboxes[index].ownerMark != nil { throw SyncError(.alreadyExists, "the mailbox has an owner's mark") }

@@ -35,14 +35,10 @@ public struct Simulator: Sendable {
   public static let kinds = RecordShape.known
 
   /// Runs a schedule.
-  /// - Parameters:
-  ///   - isTold: notifications of all mailboxes set off its rounds, other than full ones: the mailboxes are turned side by side.
-  ///   - narrate: hears of everything that happens.
-  public static func run(
-    _ schedule: Schedule, cache: Cache = .memory, isTold: Bool = false, narrate: (@Sendable (String) -> Void)? = nil
-  ) -> Verdict {
+  /// - Parameter narrate: hears of everything that happens.
+  public static func run(_ schedule: Schedule, cache: Cache = .memory, narrate: (@Sendable (String) -> Void)? = nil) -> Verdict {
     InlineExecutor.run {
-      await Simulation(schedule: schedule, cache: cache, isTold: isTold, narrate: narrate).run()
+      await Simulation(schedule: schedule, cache: cache, narrate: narrate).run()
     }
       ?? Verdict(
         hash: 0, violations: [Violation(invariant: "engine", text: "it waits for something that never comes")], roundsToCalm: 0, calls: 0)
@@ -65,13 +61,11 @@ final class Simulation: @unchecked Sendable {
   private var oracle: Oracle
   private var calls = 0
   private var reports: [CycleReport] = []
-  private let isTold: Bool
   /// Of the process that runs now.
   private var memory = RoundMemory()
 
-  init(schedule: Schedule, cache: Simulator.Cache, isTold: Bool, narrate: (@Sendable (String) -> Void)?) {
+  init(schedule: Schedule, cache: Simulator.Cache, narrate: (@Sendable (String) -> Void)?) {
     self.schedule = schedule
-    self.isTold = isTold
     world = World(setup: schedule.setup, seed: schedule.seed)
     world.narrate = narrate
     let memory = MemoryStore(world: world)
@@ -96,7 +90,7 @@ final class Simulation: @unchecked Sendable {
     await wire?.prepare()
     for event in schedule.events {
       switch event {
-      case .round(let full): await round(full: full, isTold: isTold && !full)
+      case .round(let full): await round(full: full, isTold: schedule.flavour == .told && !full)
       case .interrupt(let interruption): world.interruptions.append(interruption)
       case .admin(let act, let salt) where wire == nil || !act.isOfServers: administer(act, salt)
       default: if let wire { await wire.perform(event) } else { Users(world: world).perform(event) }
@@ -178,6 +172,8 @@ final class Simulation: @unchecked Sendable {
     wire?.isInRound = true
     do throws(SyncError) {
       if isTold {
+        world.order = SeededRandom(seed: world.random.next())
+        defer { world.order = nil }
         let active = world.mailboxes.indices.filter { world.isEmployeeOn[$0] }.map { world.mailboxes[$0].address }
         reports = try await engine.attend(Dictionary(uniqueKeysWithValues: active.map { ($0, Set(schedule.setup.kinds)) }))
       } else {

@@ -101,6 +101,8 @@ final class World: @unchecked Sendable {
   let ledger = Ledger()
   var mail = MailLedger()
   var oracle: Oracle?
+  /// While several mailboxes are turned at once: in which order their requests come.
+  var order: SeededRandom?
   /// Hears of everything, for a replay that a person reads.
   var narrate: ((String) -> Void)?
 
@@ -158,6 +160,22 @@ final class World: @unchecked Sendable {
   }
 
   static let crash = SyncError(.cancelled, "the simulated process has ended")
+
+  /// A call on its way to its server and its answer on the way back, while others overtake them.
+  func serve<Answer>(
+    _ name: String, isWrite: Bool = false, _ detail: (inout CallDetail) -> Void,
+    apply: @escaping (_ lies: Bool) throws(SyncError) -> Answer
+  ) async throws(SyncError) -> Answer {
+    guard order != nil else { return try call(name, isWrite: isWrite, detail, apply: apply) }
+    await letOthersGo()
+    let result = Result { () throws(SyncError) in try call(name, isWrite: isWrite, detail, apply: apply) }
+    await letOthersGo()
+    return try result.get()
+  }
+
+  private func letOthersGo() async {
+    for _ in 0..<(order?.below(4) ?? 0) { await Task.yield() }
+  }
 
   /// Takes a call to its server and its answer back, with what the schedule has in store for it.
   /// - Parameters:

@@ -79,7 +79,7 @@ struct Executor: Sendable {
   /// Writes in the order in which they go, and how many batches of them at once. No two batches of a chunk share a record; occurrences share
   /// their series, whose writes must not cross. Of records that want one file name the first gets it, the others follow in their order: as in
   /// a cache that is rebuilt later.
-  private func waves(_ writes: [DueWrite]) -> [(writes: [DueWrite], width: Int)] {
+  func waves(_ writes: [DueWrite]) -> [(writes: [DueWrite], width: Int)] {
     guard spoke.kind != .events, spoke.account.concurrency > 1 else { return [(writes, 1)] }
     var names: Set<String> = []
     var (first, others): ([DueWrite], [DueWrite]) = ([], [])

@@ -47,6 +47,9 @@ final class RecordsLock: Sendable {
     for waiter in admitted { waiter.continuation.resume() }
   }
 
+  /// Whether anybody waits for a turn.
+  var isWaitedFor: Bool { state.withLock { !$0.waiting.isEmpty } }
+
   /// Makes the only sharer's hold exclusive, before those who wait.
   /// - Returns: false where there are other sharers, and nothing has changed.
   func promote() -> Bool {

@@ -14,6 +14,7 @@ struct Simulate: ParsableCommand {
   @Option(help: "Ends a campaign after so many seconds.") var seconds: Double?
   @Option(help: "Record types: contacts, tasks, events, or several with commas.") var kinds: String = "contacts"
   @Flag(help: "Histories with many events that seldom meet by chance.") var rare = false
+  @Flag(help: "Histories whose mailboxes tell of their changes and are turned side by side.") var told = false
   @Option(help: "Threads.") var jobs: Int = 2
   @Option(help: "objects: servers of objects; wire: the real adapters over the sandbox, SQLite on a disk that loses what was not synced.")
   var layer: String = "objects"
@@ -46,14 +47,13 @@ struct Simulate: ParsableCommand {
       let verdict = Simulator.run(schedule.keeping(kept), cache: cache)
       print("seed \(failing): \(verdict.violations.first?.description ?? "passes when run alone")")
       let events = kept.map(String.init).joined(separator: ",")
-      print(
-        "  replay: concordfs-sim --narrate\(layer == "wire" ? " --layer wire" : "") --kinds \(kinds)\(rare ? " --rare" : "") --seed \(failing) --keep \(events)"
-      )
+      let options = (layer == "wire" ? " --layer wire" : "") + " --kinds \(kinds)" + (told ? " --told" : rare ? " --rare" : "")
+      print("  replay: concordfs-sim --narrate\(options) --seed \(failing) --keep \(events)")
     }
     if !outcome.failing.isEmpty { throw ExitCode.failure }
   }
 
-  private var flavour: Simulation.Schedule.Flavour { rare ? .rare : .usual }
+  private var flavour: Simulation.Schedule.Flavour { told ? .told : rare ? .rare : .usual }
 
   private func single(_ kinds: [RecordKind], _ cache: Simulator.Cache) throws {
     var schedule = Simulator.schedule(seed: seed, kinds: kinds, flavour: flavour)

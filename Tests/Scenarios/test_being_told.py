@@ -1,5 +1,6 @@
 """Changes are in the mount without waiting for a schedule: mailboxes tell by streaming notifications, the ERP by push notifications."""
 
+import collections
 import datetime
 import pathlib
 import re
@@ -151,6 +152,36 @@ def test_a_busy_server_is_not_asked_for_notifications_before_its_pause_has_ended
     assert [entry for entry in world.control.exchange_log() if entry["isEarly"]] == []
     retitle(world, world.people()[0], "Told In The End")
     told.seconds_until(lambda: holds(world, world.people()[0], "ERP Contacts", "Told In The End"), "the change in the mount")
+
+
+@pytest.mark.parametrize("world", [("--employees", "8", "--contacts", "2", "--tasks", "0", "--events", "0", "--emails", "0")], indirect=True, ids=["eight"])
+def test_mailboxes_that_change_together_are_served_side_by_side_with_one_reading_of_the_erp(world):
+    world.edit(told.STREAMING)
+    told.listen(world, mailboxes=8)
+    people = [person for person in world.people() if (world.mount / f"{person}@example.test" / "ERP Contacts").exists()]
+    accounts = {person: world.account(person) for person in people}
+    items = [
+        exchangelib.Contact(account=account, folder=mailbox.folder(account, "ERP Contacts"), display_name=person, surname=f"Told-{person}")
+        for person, account in accounts.items()]
+    assert len(items) > 4
+    told.rest(world)
+    delay = 1000
+    world.control.fault("exchange", kind="delay", operation="SyncFolderItems", milliseconds=delay, count=100)
+    world.control.clear()
+    for item in items:
+        item.save()
+    for person in people:
+        told.seconds_until(lambda: holds(world, person, "ERP Contacts", f"Told-{person}"), f"{person}'s change in the mount")
+    ours = [entry for entry in world.control.exchange_log() if entry["user"] == "concord-sync@example.test"]
+    began = sorted(entry["time"] for entry in ours if entry["operation"] == "SyncFolderItems")
+    # One after the other they would begin a delay apart.
+    assert any(later - earlier < delay / 2 for earlier, later in zip(began, began[2:])), began
+    # What was asked a moment ago is not asked again, but who owns the mailbox before it is written to.
+    asked = collections.Counter(entry["operation"] for entry in ours)
+    assert asked["GetFolder"] == asked["FindFolder"] == 0, asked
+    assert asked["GetUserConfiguration"] == asked["UpdateUserConfiguration"], asked
+    employees = [entry for entry in world.control.erp_log() if entry["entity"] == "Employee"]
+    assert employees == []
 
 
 # The ERP

@@ -46,10 +46,10 @@ import Testing
   @Test(arguments: [[RecordKind.contacts], [.tasks], [.events], [.contacts, .tasks, .events]])
   func `mailboxes that told of changes are turned side by side, and lose and double nothing`(kinds: [RecordKind]) {
     for seed in UInt64(1)...150 {
-      let schedule = Simulator.schedule(seed: seed, kinds: kinds)
-      let verdict = Simulator.run(schedule, isTold: true)
+      let schedule = Simulator.schedule(seed: seed, kinds: kinds, flavour: .told)
+      let verdict = Simulator.run(schedule)
       #expect(verdict.violations.isEmpty, "seed \(seed) of \(kinds): \(verdict.violations.map(\.text))")
-      if seed <= 5 { #expect(verdict.hash == Simulator.run(schedule, isTold: true).hash, "seed \(seed) of \(kinds)") }
+      if seed <= 5 { #expect(verdict.hash == Simulator.run(schedule).hash, "seed \(seed) of \(kinds)") }
     }
   }
 

@@ -1,7 +1,7 @@
 import Model
 import Store
 
-/// Carries out what was decided about emails: one message at a time, for each may be large.
+/// Carries out what was decided about emails: new messages for the mailbox in batches, all else one message at a time, for each may be large.
 struct EmailExecutor: Sendable {
   let executor: Executor
   private var parts: EngineParts { executor.parts }
@@ -11,12 +11,13 @@ struct EmailExecutor: Sendable {
   func carryOut(_ decided: [Decided]) async throws(SyncError) -> Executor.Tally {
     var tally = try executor.settleLocally(decided.map(Self.local))
     var contacts = EmailContacts(executor: executor)
+    var exports: [DueWrite] = []
     for decision in decided {
       for action in decision.actions {
         let write = DueWrite(pair: decision.pair, action: action, operation: parts.surroundings.operationID(), isHalf: false)
         do throws(SyncError) {
           switch action.step {
-          case .createItem: try await EmailExporter(executor: executor).create(write, &contacts, &tally)
+          case .createItem: exports.append(write)
           case .createEntity: try await EmailImporter(executor: executor).create(write, &contacts, &tally)
           case .updateItem(let changes, let result): try await remark(write, changes, result, &tally)
           case .deleteItem: tally.add(try await MailboxWriter(executor: executor, fresh: FreshEntities()).write([write]))
@@ -29,6 +30,7 @@ struct EmailExecutor: Sendable {
         }
       }
     }
+    tally.add(try await EmailExporter(executor: executor).create(exports, &contacts))
     return tally
   }
 

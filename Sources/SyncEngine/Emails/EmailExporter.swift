@@ -2,57 +2,133 @@ import MIME
 import Model
 import Store
 
-/// Brings an email activity of the ERP into a mailbox: composed as a message, saved without being sent.
+/// Brings email activities of the ERP into a mailbox: composed as messages, saved without being sent.
 struct EmailExporter: Sendable {
   let executor: Executor
   private var parts: EngineParts { executor.parts }
   private var spoke: Spoke { executor.spoke }
 
-  /// Creates the message of one activity.
-  func create(_ write: DueWrite, _ contacts: inout EmailContacts, _ tally: inout Executor.Tally) async throws(SyncError) {
-    guard case .createItem(let fields) = write.action.step, let entity = write.pair.entity?.entity else { return }
-    let version: ItemVersion
-    do throws(SyncError) {
-      try await contacts.ensure(MIMEMessage.participants(fields))
-      let content = try await compose(entity, fields)
-      try executor.openIntents([write])
-      let new = NewItem(fields: fields, foreignID: entity.id, operationID: write.operation, content: content)
-      let answers = try await executor.exchange.create([new], kind: spoke.kind, in: executor.folder, of: spoke.mailbox)
-      guard let answer = answers.first else {
-        throw SyncError(.malformedAnswer, "Exchange did not answer the creation of a message in \(spoke.mailbox.address)")
-      }
-      version = try answer.get()
-    } catch {
-      try executor.noteFailure(write, error)
-      throw error
-    }
-    tally.count("created-items")
-    try await finish(write, entity, fields, version)
+  /// Bytes of the messages that go in one request; a larger one goes alone.
+  private static let batchBytes = 4 << 20
+
+  /// A message that is ready to be created.
+  private struct Draft {
+    var write: DueWrite
+    var entity: Entity
+    var fields: Fields
+    var content: [UInt8]
   }
 
-  /// Reads back what Exchange made of the message: those bytes are its file.
-  private func finish(_ write: DueWrite, _ entity: Entity, _ fields: Fields, _ version: ItemVersion) async throws(SyncError) {
-    let now = parts.surroundings.now()
-    var item = Item(
-      version: version, folder: executor.folder, fields: fields, foreignID: entity.id, operationID: write.operation, modified: now)
-    var content: [UInt8]?
+  /// Creates the messages of activities. Throws only for what stops the mailbox.
+  func create(_ writes: [DueWrite], _ contacts: inout EmailContacts) async throws(SyncError) -> Executor.Tally {
+    var tally = Executor.Tally()
+    var ready: [DueWrite] = []
+    for write in writes {
+      do throws(SyncError) {
+        if case .createItem(let fields) = write.action.step { try await contacts.ensure(MIMEMessage.participants(fields)) }
+        ready.append(write)
+      } catch {
+        try fail([write], error, &tally)
+      }
+    }
+    for wave in executor.waves(ready) {
+      let batches = wave.writes.inBatches(of: min(spoke.account.updateBatch, executor.exchange.writeBatch))
+      for done in try await sideBySide(batches, width: wave.width, { batch throws(SyncError) in try await create(batch) }) {
+        tally.add(done)
+      }
+    }
+    return tally
+  }
+
+  private func create(_ batch: [DueWrite]) async throws(SyncError) -> Executor.Tally {
+    var tally = Executor.Tally()
+    var drafts: [Draft] = []
+    var bytes = 0
+    for write in batch {
+      guard case .createItem(let fields) = write.action.step, let entity = write.pair.entity?.entity else { continue }
+      let content: [UInt8]
+      do throws(SyncError) { content = try await compose(entity, fields) } catch {
+        try fail([write], error, &tally)
+        continue
+      }
+      if bytes + content.count > Self.batchBytes, !drafts.isEmpty {
+        try await send(drafts, &tally)
+        (drafts, bytes) = ([], 0)
+      }
+      drafts.append(Draft(write: write, entity: entity, fields: fields, content: content))
+      bytes += content.count
+    }
+    if !drafts.isEmpty { try await send(drafts, &tally) }
+    return tally
+  }
+
+  private func send(_ drafts: [Draft], _ tally: inout Executor.Tally) async throws(SyncError) {
+    let answers: [Result<ItemVersion, SyncError>]
+    do throws(SyncError) {
+      try executor.openIntents(drafts.map(\.write))
+      let new = drafts.map { NewItem(fields: $0.fields, foreignID: $0.entity.id, operationID: $0.write.operation, content: $0.content) }
+      answers = try await executor.exchange.create(new, kind: spoke.kind, in: executor.folder, of: spoke.mailbox)
+      guard answers.count == drafts.count else {
+        throw SyncError(.malformedAnswer, "Exchange did not answer the creation of every message in \(spoke.mailbox.address)")
+      }
+    } catch {
+      guard drafts.count > 1, !error.leavesWriteInDoubt, !error.stopsAccount else { return try fail(drafts.map(\.write), error, &tally) }
+      // One of them may be what the server refuses: each goes alone.
+      try parts.store.write { transaction in for draft in drafts { try transaction.close(draft.write.operation) } }
+      for draft in drafts { try await send([draft], &tally) }
+      return
+    }
+    var made: [(draft: Draft, version: ItemVersion)] = []
+    for (draft, answer) in zip(drafts, answers) {
+      switch answer {
+      case .success(let version): made.append((draft, version))
+      case .failure(let error): try fail([draft.write], error, &tally)
+      }
+    }
+    tally.count("created-items", made.count)
+    if !made.isEmpty { try await finish(made, &tally) }
+  }
+
+  /// Counts records for another try.
+  /// - Throws: the error, where it stops the mailbox.
+  private func fail(_ writes: [DueWrite], _ error: SyncError, _ tally: inout Executor.Tally) throws(SyncError) {
+    for write in writes { try executor.noteFailure(write, error) }
+    tally.failures += writes.count
+    if error.stopsAccount { throw error }
+  }
+
+  /// Reads back what Exchange made of the messages: those bytes are their files.
+  private func finish(_ made: [(draft: Draft, version: ItemVersion)], _ tally: inout Executor.Tally) async throws(SyncError) {
+    let (now, ids) = (parts.surroundings.now(), made.map(\.version.id))
+    var items: [Result<Item, SyncError>] = []
+    var contents: [Result<[UInt8], SyncError>] = []
     var failure: SyncError?
     do throws(SyncError) {
-      if case .success(let current)? = try await executor.exchange.items([version.id], kind: spoke.kind, in: spoke.mailbox).first {
-        content = try await executor.exchange.content(of: version.id, in: spoke.mailbox)
-        item = current
-      }
+      items = try await executor.exchange.items(ids, kind: spoke.kind, in: spoke.mailbox)
+      contents = try await executor.exchange.contents(of: ids, in: spoke.mailbox)
     } catch {
       failure = error
     }
-    let (saved, bytes) = (item, content)
+    let (read, bytes) = (items, contents)
     try parts.store.write { transaction in
-      _ = try transaction.observe(saved, kind: spoke.kind, mailbox: spoke.mailbox, isCreated: true)
-      try EmailExecutor(executor: executor).save(
-        write.pair, entityID: entity.id, item: saved, content: bytes, operation: write.operation, origin: .erp, at: now, transaction)
-      try transaction.close(write.operation)
+      for (index, (draft, version)) in made.enumerated() {
+        var item = Item(
+          version: version, folder: executor.folder, fields: draft.fields, foreignID: draft.entity.id, operationID: draft.write.operation,
+          modified: now)
+        var content: [UInt8]?
+        if index < bytes.count, case .success(let current) = read[index], case .success(let mime) = bytes[index] {
+          (item, content) = (current, mime)
+        }
+        _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox, isCreated: true)
+        try EmailExecutor(executor: executor).save(
+          draft.write.pair, entityID: draft.entity.id, item: item, content: content, operation: draft.write.operation, origin: .erp,
+          at: now, transaction)
+        try transaction.close(draft.write.operation)
+      }
     }
-    if let failure { throw failure }
+    guard let failure else { return }
+    tally.failures += made.count
+    if failure.stopsAccount { throw failure }
   }
 
   /// The activity as a message. The same activity gives the same bytes.
