@@ -117,6 +117,9 @@ final class Oracle {
   func engineUpdates(_ entity: SimEntity, changes: [Field: Value?]) {
     checkDirection(.erp, entity.kind, what: "updates \(entity.id)")
     checkIntent("updates \(entity.id)") { $0.side == .erp && $0.entityID == entity.id }
+    if !entity.fields.hasStatusCounterpart && !world.isLanding {
+      report("I6", "the engine writes to \(entity.id), whose status has no counterpart")
+    }
     for (field, value) in changes {
       if let token = Token(value) { world.ledger.wasInERP.insert(token.number) }
       checkOverwrite(entity.fields[field], by: value, "\(entity.id).\(field)")
@@ -155,6 +158,7 @@ final class Oracle {
     if !CalmOracle(oracle: self).isInScope(item, mailbox, isLinked: true), !isMarkedAnew(item, update, mailbox), !isFrozen {
       report("I6", "the engine writes to \(item.id), which is private or out of the policy's scope")
     }
+    if !update.changes.isEmpty { checkFrozen("writes to \(item.id)", item, mailbox) }
     let shape = RecordShape.of(item.kind)
     for (field, value) in update.changes {
       if field == shape.mailboxOnly { report("I6", "the engine writes \(field), which the ERP does not hold") }
@@ -172,6 +176,7 @@ final class Oracle {
   func engineDeletes(_ item: SimItem, in mailbox: Int) {
     checkDirection(.exchange, item.kind, mailbox, what: "deletes \(item.id)", isDelete: true)
     checkIntent("deletes \(item.id)") { $0.side == .exchange && $0.itemID == item.id }
+    checkFrozen("deletes \(item.id)", item, mailbox)
     if isFirstRun(item.kind, mailbox) { report("I9", "the engine deletes \(item.id) in a first run or rebuild") }
     if item.isPrivate && item.seenByEngine == item.changeKey { report("I6", "the engine deletes the private item \(item.id)") }
     if item.isUserCopy && link(of: item, in: mailbox) == nil { report("I6", "the engine deletes the user's copy \(item.id)") }
@@ -239,6 +244,16 @@ final class Oracle {
     let policies = mailbox.map { [world.policies[$0]] } ?? world.policies
     let isCarried = policies.contains { $0.sections[kind]?.direction.carries(from: side.other) ?? false }
     if !isCarried { report("I5", "the engine \(what) against the policy's direction") }
+  }
+
+  /// I6: where the engine knows that the record's status has no counterpart, its item stays as it is.
+  private func checkFrozen(_ what: @autoclosure () -> String, _ item: SimItem, _ mailbox: Int) {
+    guard item.kind == .tasks, !world.isLanding, let id = link(of: item, in: mailbox)?.entityID,
+      let stored = try? cache.read({ try $0.entity(id, kind: item.kind) })
+    else { return }
+    if !stored.isDeleted && !stored.entity.fields.hasStatusCounterpart {
+      report("I6", "the engine \(what()), though the status of \(id) has no counterpart")
+    }
   }
 
   /// I15: an intent, committed earlier, for each mutating request.
