@@ -80,7 +80,7 @@ public struct AcumaticaClient: ERPPort {
   /// See `ERPPort`.
   public func create(_ entity: NewEntity, kind: RecordKind) async throws(SyncError) -> Entity {
     let mapping = try await writable(kind)
-    return try mapped(try await put(mapping.creation(entity), mapping, condition: (name: "If-None-Match", value: "*")), mapping)
+    return try await write(mapping.creation(entity), mapping, condition: (name: "If-None-Match", value: "*"), sent: entity.fields)
   }
 
   /// See `ERPPort`.
@@ -92,7 +92,7 @@ public struct AcumaticaClient: ERPPort {
       throw SyncError(
         .staleVersion, "\(mapping.name) \(before.key) was changed in the ERP since it was read; it is read and compared again")
     }
-    return try mapped(try await put(mapping.change(update, current), mapping, condition: (name: "If-Match", value: "*")), mapping)
+    return try await write(mapping.change(update, current), mapping, condition: (name: "If-Match", value: "*"), sent: update.result)
   }
 
   /// See `ERPPort`.
@@ -173,14 +173,27 @@ public struct AcumaticaClient: ERPPort {
       throw SyncError(.malformedRequest, "a record of \(mapping.name) could not be encoded as JSON")
     }
     let path = "/\(mapping.name)?\(Self.encoded(mapping.shape))"
-    let record = try Self.record(try await session.send("PUT", path, body: bytes, headers: [condition]))
-    guard mapping.isReadBack, let id = record.text("NoteID") ?? record.id else { return record }
+    return try Self.record(try await session.send("PUT", path, body: bytes, headers: [condition]))
+  }
+
+  /// Writes a record and gives it as that write left it: what somebody else changes right after it is for the next reading.
+  /// - Parameter sent: the record's values as they were meant.
+  private func write(
+    _ body: ERPBody, _ mapping: EntityMapping, condition: (name: String, value: String), sent: Fields
+  ) async throws(SyncError) -> Entity {
+    var answered = try mapped(try await put(body, mapping, condition: condition), mapping)
+    guard !mapping.unanswered.isEmpty else { return answered }
+    let now: Entity
     do throws(SyncError) {
-      return try await self.record(EntityID(rawValue: id), mapping)
+      now = try mapped(try await record(answered.id, mapping), mapping)
     } catch {
       // It is written, whatever the reading says: who asks has to look it up.
       throw SyncError(.transient, "a record of \(mapping.name) was written, but could not be read back", cause: error.description)
     }
+    if now.version == answered.version { return now }
+    let meant = mapping.support.projected(sent)
+    for field in mapping.unanswered { answered.fields[field] = meant[field] }
+    return answered
   }
 
   /// The one record that an answer holds.

@@ -21,8 +21,8 @@ struct EntityMapping: Sendable {
 
   /// What `$custom` asks for; empty: nothing.
   var custom: [String] = []
-  /// Whether the answer to a PUT does not show yet what was written: details come back empty.
-  var isReadBack = false
+  /// Fields that the answer to a PUT does not show yet: details come back empty, and the record is read once more.
+  var unanswered: [Field] = []
 
   /// The usual query of a record: selection, expansion, elements outside the contract.
   var shape: [(String, String)] {

@@ -8,7 +8,8 @@ enum EventMapping {
     EntityMapping(
       name: "Event", selected: selected(contract), expanded: ["Attendees", "Reminder"], support: support,
       entity: { entity(from: $0) }, creation: { creation($0, contract) }, change: { change($0, current: $1, contract) },
-      createdFilter: { TaskMapping.createdFilter($0, $1) }, custom: [owner, "Attendees/\(AttendeeRows.isOptional)"], isReadBack: true)
+      createdFilter: { TaskMapping.createdFilter($0, $1) }, custom: [owner, "Attendees/\(AttendeeRows.isOptional)"],
+      unanswered: [.attendees, .answers])
   }
 
   /// The owner is on the form, not in the contract.

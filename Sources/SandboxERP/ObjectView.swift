@@ -9,6 +9,10 @@ public struct RecordView: Sendable {
   public var texts: [String: String]
   /// Its flag `Active`; true where it has none.
   public var isActive: Bool
+  /// Elements of the form outside the contract, `View.Field` by name.
+  public var custom: [String: String]
+  /// Addresses of an event's attendees, in lower case, sorted.
+  public var attendees: [String]
   /// When it was changed.
   public var modified: Date
   /// Place in the order of changes.
@@ -22,6 +26,8 @@ extension ERPServer {
     return table.records.values.map { record in
       RecordView(
         id: record.id, texts: record.fields.compactMapValues(\.text), isActive: record.fields["Active"] != .flag(false),
+        custom: record.custom.compactMapValues(\.text),
+        attendees: (record.details["Attendees"] ?? []).compactMap { $0.fields["Email"]?.text?.lowercased() }.sorted(),
         modified: record.modified, sequence: record.sequence)
     }.sorted { $0.sequence < $1.sequence }
   }

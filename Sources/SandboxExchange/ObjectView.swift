@@ -29,6 +29,28 @@ public struct ItemView: Sendable {
   public var change: Int
   /// Number of its coming into the folder.
   public var arrival: Int
+  /// Of a calendar item.
+  public var calendar: Calendar?
+
+  /// What calendar items have beside texts.
+  public struct Calendar: Sendable {
+    /// Its start.
+    public var start: Date
+    /// Addresses of those invited, in lower case, sorted.
+    public var attendees: [String]
+    /// Whether the mailbox is the organizer's.
+    public var isOrganizer: Bool
+  }
+}
+
+/// A message about a meeting that was sent to one person.
+public struct MeetingMessageView: Sendable {
+  /// UID of the meeting.
+  public var uid: String
+  /// Address of who sent it.
+  public var from: String
+  /// Address of who got it.
+  public var to: String
 }
 
 extension ExchangeServer {
@@ -48,7 +70,10 @@ extension ExchangeServer {
         id: item.id, changeKey: item.changeKey, folder: folder?.distinguished ?? folder?.name ?? "", className: item.className,
         texts: texts,
         categories: item.elements["Categories"]?.children.map(\.text) ?? [], named: named, searchKey: item.searchKey, created: item.created,
-        modified: item.modified, change: item.change, arrival: item.arrival)
+        modified: item.modified, change: item.change, arrival: item.arrival,
+        calendar: item.calendar.map {
+          .init(start: $0.start, attendees: item.attendeeAddresses.sorted(), isOrganizer: $0.isOrganizer)
+        })
     }.sorted { $0.arrival < $1.arrival }
   }
 
@@ -58,8 +83,12 @@ extension ExchangeServer {
     return Dictionary(folders.values.map { ($0.distinguished ?? $0.name, $0.id) }, uniquingKeysWith: min)
   }
 
-  /// Counts every change of anything.
-  public var changeCount: Int { change }
+  /// The requests, updates and cancellations that were sent since so many messages.
+  public func meetingMessages(after count: Int) -> [MeetingMessageView] {
+    outbox.dropFirst(count).filter { [.request, .update, .cancellation].contains($0.kind) }.map {
+      MeetingMessageView(uid: $0.uid, from: $0.from, to: $0.to)
+    }
+  }
 
   /// How many messages were sent.
   public var sentCount: Int { outbox.count }

@@ -36,7 +36,7 @@ struct Generator {
     itemEdits = some(kinds == [.contacts] ? ItemEdit.ofContacts : ItemEdit.allCases, percent: 45)
     if flavour == .rare { itemEdits += [.edit, .copy, .delete] }
     acts = random.chance(50) ? some(AdminAct.allCases, percent: 25) : []
-    faults = random.chance(65) ? some(Array(0..<10), percent: 35) : []
+    faults = flavour == .faulty ? Array(0..<10) : random.chance(65) ? some(Array(0..<10), percent: 35) : []
     var events: [Event] = []
     for _ in 0..<(1 + random.below(3)) {
       let salt = random.below(1 << 20)
@@ -47,7 +47,9 @@ struct Generator {
     for _ in 0..<(2 + random.below(3)) {
       for _ in 0..<random.below(4) { edit().map { events.append($0) } }
       if !acts.isEmpty, random.chance(40) { events.append(.admin(random.pick(acts), salt: random.below(1 << 20))) }
-      if random.chance(60) { for _ in 0..<(1 + random.below(2)) { interruption().map { events.append(.interrupt($0)) } } }
+      if random.chance(flavour == .faulty ? 90 : 60) {
+        for _ in 0..<(1 + random.below(2)) { interruption().map { events.append(.interrupt($0)) } }
+      }
       if flavour == .rare, random.chance(60) { events.append(.interrupt(rareInterruption())) }
       events.append(.round(full: random.chance(flavour == .rare ? 30 : 8)))
     }

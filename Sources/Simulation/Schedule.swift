@@ -19,6 +19,8 @@ public struct Schedule: Sendable {
     case rare
     /// Whatever comes; all mailboxes tell of changes, and are turned side by side, in every round but full ones.
     case told
+    /// Something goes wrong in nearly every round: on the way, in a server, with the disk, or the process ends.
+    case faulty
   }
 
   /// How the world looks at first.

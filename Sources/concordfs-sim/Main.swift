@@ -15,6 +15,7 @@ struct Simulate: ParsableCommand {
   @Option(help: "Record types: contacts, tasks, events, or several with commas.") var kinds: String = "contacts"
   @Flag(help: "Histories with many events that seldom meet by chance.") var rare = false
   @Flag(help: "Histories whose mailboxes tell of their changes and are turned side by side.") var told = false
+  @Flag(help: "Histories in which nearly every round has something go wrong.") var faulty = false
   @Option(help: "Threads.") var jobs: Int = 2
   @Option(help: "objects: servers of objects; wire: the real adapters over the sandbox, SQLite on a disk that loses what was not synced.")
   var layer: String = "objects"
@@ -47,13 +48,13 @@ struct Simulate: ParsableCommand {
       let verdict = Simulator.run(schedule.keeping(kept), cache: cache)
       print("seed \(failing): \(verdict.violations.first?.description ?? "passes when run alone")")
       let events = kept.map(String.init).joined(separator: ",")
-      let options = (layer == "wire" ? " --layer wire" : "") + " --kinds \(kinds)" + (told ? " --told" : rare ? " --rare" : "")
+      let options = (layer == "wire" ? " --layer wire" : "") + " --kinds \(kinds)" + (flavour == .usual ? "" : " --\(flavour.rawValue)")
       print("  replay: concordfs-sim --narrate\(options) --seed \(failing) --keep \(events)")
     }
     if !outcome.failing.isEmpty { throw ExitCode.failure }
   }
 
-  private var flavour: Simulation.Schedule.Flavour { told ? .told : rare ? .rare : .usual }
+  private var flavour: Simulation.Schedule.Flavour { told ? .told : rare ? .rare : faulty ? .faulty : .usual }
 
   private func single(_ kinds: [RecordKind], _ cache: Simulator.Cache) throws {
     var schedule = Simulator.schedule(seed: seed, kinds: kinds, flavour: flavour)

@@ -131,6 +131,31 @@ import Transport
     #expect(body.text("LastName") == "Jane", "the one required field is never empty")
   }
 
+  @Test(arguments: [false, true])
+  func `an event is as its own write left it, though somebody changes it before it is read back`(isChanged: Bool) async throws {
+    @Sendable func event(_ subject: String, _ version: String, attendees: String) -> String {
+      """
+      {"id":"\(Self.id)","NoteID":{"value":"\(Self.id)"},"Summary":{"value":"\(subject)"},"StartDate":{"value":"2026-11-24T10:00:00+00:00"},\
+      "Attendees":[\(attendees)],"LastModifiedDateTime":{"value":"\(version)"}}
+      """
+    }
+    let guest = #"{"id":"r","Email":{"value":"guest@example.test"}}"#
+    let (client, _) = Self.client { request, _ in
+      if request.method == "PUT" { return HTTPResponse(200, event("Ours", "2026-11-24T10:00:01+00:00", attendees: "")) }
+      return HTTPResponse(
+        200,
+        isChanged
+          ? event("Theirs", "2026-11-24T10:00:02+00:00", attendees: #"{"id":"r","Email":{"value":"other@example.test"}}"#)
+          : event("Ours", "2026-11-24T10:00:01+00:00", attendees: guest))
+    }
+    let sent = Fields([.subject: .text("Ours"), .attendees: .attendees([Attendee(address: "guest@example.test")])])
+    let made = try await client.create(
+      NewEntity(fields: sent, owner: nil, operationID: OperationID(rawValue: "1")), kind: .events)
+    #expect(made.fields.text(.subject) == "Ours")
+    #expect(made.fields[.attendees]?.people.map(\.address) == ["guest@example.test"])
+    #expect(made.version.contains("10:00:01"), "its next reading is a change")
+  }
+
   @Test func `a plan's client sends no write at all`() async throws {
     let (client, transport) = Self.client(isReadOnly: true) { _, _ in HTTPResponse(200, Self.contact(1)) }
     let new = NewEntity(fields: Fields(), operationID: OperationID(rawValue: "0"))

@@ -31,6 +31,9 @@ final class Wire: @unchecked Sendable {
   var acknowledged = 0
   /// Delayed requests by their due time.
   var delayed: [(due: Int64, request: DirectSandbox.Request)] = []
+  /// Messages in the outbox that are accounted for, and what the last look at the servers saw.
+  var sentMessages = 0
+  var latest: WireState?
   /// The sandbox was told to show a fault.
   var hasFaults = false
   /// The ERP session's cookies, as the daemon keeps them beside the cache.

@@ -81,15 +81,18 @@ extension Wire {
       id: ItemID(rawValue: view.id), kind: shape.kind, changeKey: view.change, place: place, fields: shape.fields(of: view),
       foreignID: view.named["ErpRecordId"].map { EntityID(rawValue: $0) },
       operationID: view.named["OperationId"].map { OperationID(rawValue: $0) }, isPrivate: view.texts["Sensitivity"] == "Private",
-      created: Self.milliseconds(view.created), modified: Self.milliseconds(view.modified), moveKey: view.searchKey,
-      sequence: view.change, arrival: view.arrival)
+      created: Self.milliseconds(view.created), modified: Self.milliseconds(view.modified),
+      moveKey: view.calendar == nil ? view.searchKey : view.texts["UID"] ?? "",
+      sequence: view.change, arrival: view.arrival,
+      form: view.calendar?.isOrganizer == false ? .attendeeCopy : nil)
   }
 
   private func entity(_ view: RecordView, _ shape: WireShape) -> SimEntity {
     let mark = view.texts["ExtRefNbr"].flatMap { $0.hasPrefix("cfs-") ? OperationID(rawValue: String($0.dropFirst(4))) : nil }
     return SimEntity(
       id: EntityID(rawValue: view.id), kind: shape.kind, key: view.id, version: view.sequence, modified: Self.milliseconds(view.modified),
-      fields: shape.fields(of: view), owner: view.texts["Owner"], isActive: view.isActive, operationID: mark,
+      fields: shape.fields(of: view), owner: shape.owner(of: view),
+      isActive: view.isActive && (shape.kind != .events || view.texts["Status"] != "Canceled"), operationID: mark,
       created: Self.milliseconds(view.modified), sequence: view.sequence)
   }
 
@@ -101,6 +104,7 @@ extension Wire {
   /// - Parameter again: the servers carried the same request out before.
   func watch(again: Bool) async {
     let after = await look()
+    latest = after
     for (index, items) in after.mailboxes.enumerated() { watch(items, after.moved[index], index) }
     let before = Dictionary(world.entities.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     let present = Set(after.entities.map(\.id))
@@ -118,6 +122,7 @@ extension Wire {
       world.carryOut("deleted-entities")
       world.oracle?.engineDeletes(old)
     }
+    await watchMail()
     take(after)
     for entity in created {
       world.carryOut("created-entities")
@@ -130,6 +135,8 @@ extension Wire {
     var left = before
     for item in items {
       left[item.id] = nil
+      // What Exchange itself puts into the calendars of those invited.
+      if item.form == .attendeeCopy, before[item.id]?.foreignID == item.foreignID { continue }
       if let old = before[item.id] {
         guard old.changeKey != item.changeKey else { continue }
         world.mutations += 1
@@ -150,8 +157,23 @@ extension Wire {
         world.oracle?.engineCreates(item, in: mailbox)
       }
     }
-    for old in left.values.sorted(by: { $0.id < $1.id }) {
+    for old in left.values.sorted(by: { $0.id < $1.id }) where old.form == nil {
       world.oracle?.report("I9", "the engine deletes \(old.id) for good: it is not in Deleted Items")
+    }
+  }
+
+  /// I10, by the messages about meetings that a request of the engine sent.
+  private func watchMail() async {
+    let messages = await sandbox.exchange.meetingMessages(after: sentMessages)
+    sentMessages = await sandbox.exchange.sentCount
+    for (uid, sent) in Dictionary(grouping: messages, by: \.uid).sorted(by: { $0.key < $1.key }) {
+      guard let mailbox = world.mailboxes.firstIndex(where: { $0.address == sent[0].from }) else { continue }
+      let items = world.mailboxes[mailbox].items + (latest?.mailboxes[mailbox] ?? [])
+      guard let item = items.last(where: { $0.kind == .events && $0.moveKey == uid }) else {
+        world.oracle?.report("I10", "\(sent.map(\.to)) are told of a meeting that is nowhere")
+        continue
+      }
+      world.oracle?.engineTells(item, sent.count, in: mailbox)
     }
   }
 

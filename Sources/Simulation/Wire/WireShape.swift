@@ -51,15 +51,18 @@ struct WireShape: Sendable {
       Place(field: .status, element: "Status", uri: "task:Status", cell: "Status", order: 30),
     ], unmapped: ("Mileage", "task:Mileage"))
 
-  static func of(_ kind: RecordKind) -> WireShape? {
-    switch kind {
-    case .contacts: contacts
-    case .tasks: tasks
-    default: nil
-    }
-  }
+  static let events = WireShape(
+    kind: .events, className: "CalendarItem", entity: "Event", folder: "calendar", folderElement: "CalendarFolder",
+    places: [
+      Place(field: .subject, element: "Subject", uri: "item:Subject", cell: "Summary", order: 1),
+      Place(field: .body, element: "Body", uri: "item:Body", cell: "Body", order: 3),
+      Place(field: .location, element: "Location", uri: "calendar:Location", cell: "Location", order: 23),
+      Place(field: RecordShape.events.mailboxOnly, element: "NetShowUrl", uri: "calendar:NetShowUrl", order: 40),
+    ], unmapped: ("MeetingWorkspaceUrl", "calendar:MeetingWorkspaceUrl"))
 
-  static let known = [contacts, tasks]
+  static func of(_ kind: RecordKind) -> WireShape? { known.first { $0.kind == kind } }
+
+  static let known = [contacts, tasks, events]
 
   /// The ERP's phones lie in slots, each with its type.
   static let phone = "(phone)"
@@ -77,7 +80,7 @@ struct WireShape: Sendable {
       guard let text = text(place), !text.isEmpty else { continue }
       fields[place.field] = .text(text)
     }
-    if kind == .tasks { Self.takeBirth(&fields) }
+    if kind != .contacts { Self.takeBirth(&fields) }
     return fields
   }
 
@@ -87,11 +90,15 @@ struct WireShape: Sendable {
       return place.field == .body ? text.map(Self.withoutTags) : text
     }
     fields[.categories] = .set(view.categories)
+    if let calendar = view.calendar {
+      fields[.start] = Self.instant(calendar.start)
+      fields[.attendees] = Self.people(calendar.attendees)
+    }
     return fields
   }
 
   func fields(of view: RecordView) -> Fields {
-    fields { place in
+    var fields = fields { place in
       guard let cell = place.cell else { return nil }
       if cell == Self.phone {
         return Self.phoneSlots.first { view.texts[$0 + "Type"] == Self.phoneType }.flatMap { view.texts[$0] }
@@ -102,13 +109,29 @@ struct WireShape: Sendable {
       default: return view.texts[cell]
       }
     }
+    if kind == .events {
+      fields[.start] = view.texts["StartDate"].flatMap { Timestamp(iso8601: $0) }.map { .instant($0, zone: nil) }
+      fields[.attendees] = Self.people(view.attendees)
+    }
+    return fields
   }
+
+  private static func instant(_ date: Date) -> Value {
+    .instant(Timestamp(milliseconds: Int64((date.timeIntervalSince1970 * 1000).rounded())), zone: nil)
+  }
+
+  private static func people(_ addresses: [String]) -> Value { .attendees(addresses.map { Attendee(address: $0) }) }
+
+  func owner(of view: RecordView) -> String? { view.custom[Self.ownerElement] ?? view.texts["Owner"] }
+
+  /// An event's owner is on the form, not in the contract.
+  static let ownerElement = "Events.OwnerID"
 
   private static func withoutTags(_ text: String) -> String { text.replacing(#/<[^>]*>/#, with: "") }
 
   // MARK: Birth
 
-  /// A task has no text field on both sides beside subject and body: its birth stands behind the subject.
+  /// Tasks and events have no text field on both sides beside subject and body: its birth stands behind the subject.
   private static let noSubject = "-"
 
   private static func takeBirth(_ fields: inout Fields) {

@@ -29,8 +29,15 @@ extension Wire {
     world.entities = entities
     for index in items.indices { world.mailboxes[index].items = items[index] }
     await carry(entities: wanted.entities)
-    for index in items.indices { await carry(items: wanted.items[index], index) }
+    for index in items.indices {
+      // In the calendars of those invited Exchange sees to the copies.
+      let isOwn = if case .mailbox(index, _, _, _) = event { true } else { false }
+      await carry(items: wanted.items[index], index, copies: isOwn)
+    }
+    let known = Set(entities.map(\.id))
     take(await look())
+    for entity in world.entities where !known.contains(entity.id) { world.mail.cause(entity.id) }
+    sentMessages = await sandbox.exchange.sentCount
   }
 
   // MARK: The ERP
@@ -44,8 +51,11 @@ extension Wire {
       let changed = old.map { Set(entity.fields.differences(from: $0.fields)) } ?? Set(entity.fields.names)
       // The birth stands behind the subject.
       var cells = shape.cells(changed, entity.fields, slotOfPhone: WireShape.slotOfPhone(recordViews[entity.id]))
-      if old?.owner != entity.owner { cells["Owner"] = .some(entity.owner) }
-      await put(shape.entity, id: old?.id, cells, isActive: old?.isActive == entity.isActive ? nil : entity.isActive)
+      if old?.owner != entity.owner, shape.kind != .events { cells["Owner"] = .some(entity.owner) }
+      var more: [String] = []
+      if shape.kind == .events { more = eventParts(entity, old, changed) }
+      if shape.kind == .contacts, old?.isActive != entity.isActive { more.append(#""Active":{"value":\#(entity.isActive)}"#) }
+      await put(shape.entity, id: old?.id, cells, more)
     }
     let present = Set(wanted.map(\.id))
     for old in world.entities where !present.contains(old.id) {
@@ -54,13 +64,39 @@ extension Wire {
     }
   }
 
-  private func put(_ entity: String, id: EntityID?, _ cells: [String: String?], isActive: Bool?) async {
+  /// What an event's PUT has beside texts: times, people, the owner on the form, whether it is cancelled.
+  private func eventParts(_ entity: SimEntity, _ old: SimEntity?, _ changed: Set<Field>) -> [String] {
+    var parts: [String] = []
+    if changed.contains(.start), case .instant(let start, _)? = entity.fields[.start] {
+      let end = start.advanced(milliseconds: Self.duration)
+      for (name, time) in [("StartDate", start), ("EndDate", end), ("EndTime", end)] {
+        parts.append(#""\#(name)":{"value":"\#(time.iso8601Milliseconds)"}"#)
+      }
+    }
+    if changed.contains(.attendees) {
+      let wanted = Set((entity.fields[.attendees]?.people ?? []).map(\.address))
+      let known = Set((old?.fields[.attendees]?.people ?? []).map(\.address))
+      let rows =
+        wanted.subtracting(known).sorted().map { #"{"Email":{"value":"\#($0)"}}"# }
+        + known.subtracting(wanted).sorted().map { #"{"Email":{"value":"\#($0)"},"delete":true}"# }
+      parts.append(#""Attendees":[\#(rows.joined(separator: ","))]"#)
+    }
+    if old?.owner != entity.owner, let owner = entity.owner {
+      parts.append(#""custom":{"Events":{"OwnerID":{"type":"CustomStringField","value":"\#(owner)"}}}"#)
+    }
+    if let old, old.isActive != entity.isActive { parts.append(#""Status":{"value":"\#(entity.isActive ? "Open" : "Canceled")"}"#) }
+    return parts
+  }
+
+  /// How long meetings last, in milliseconds.
+  private static let duration: Int64 = 3_600_000
+
+  private func put(_ entity: String, id: EntityID?, _ cells: [String: String?], _ more: [String]) async {
     var parts = cells.sorted { $0.key < $1.key }.map { name, text in
       #""\#(name)":{"value":\#(text.map { "\"\($0)\"" } ?? "null")}"#
     }
     if let id { parts.append(#""id":"\#(id)""#) }
-    if let isActive, entity == "Contact" { parts.append(#""Active":{"value":\#(isActive)}"#) }
-    await askERP("PUT", "/" + entity, "{" + parts.joined(separator: ",") + "}")
+    await askERP("PUT", "/" + entity, "{" + (parts + more).joined(separator: ",") + "}")
   }
 
   private func askERP(_ method: String, _ path: String, _ body: String?) async {
@@ -94,10 +130,11 @@ extension Wire {
 
   // MARK: Exchange
 
-  private func carry(items wanted: [SimItem], _ mailbox: Int) async {
+  /// - Parameter copies: also what concerns an attendee's copies of meetings.
+  private func carry(items wanted: [SimItem], _ mailbox: Int, copies: Bool) async {
     let before = world.mailboxes[mailbox].items
-    var left = before
-    for item in wanted {
+    var left = before.filter { copies || $0.form == nil }
+    for item in wanted where copies || item.form == nil {
       guard let shape = WireShape.of(item.kind) else { continue }
       if let place = left.firstIndex(where: { $0.id == item.id }) {
         let old = left.remove(at: place)
@@ -109,19 +146,21 @@ extension Wire {
         await move(left.remove(at: place), to: item.place, shape, mailbox)
       } else {
         let folder = await target(item.place, shape, mailbox, name: "SavedItemFolderId")
-        await ask("<m:CreateItem>\(folder)<m:Items>\(element(item, shape))</m:Items></m:CreateItem>", mailbox)
+        await ask(
+          "<m:CreateItem\(sending(shape, "SendMeetingInvitations", "SendToAllAndSaveCopy"))>\(folder)<m:Items>\(element(item, shape))</m:Items></m:CreateItem>",
+          mailbox)
       }
     }
     for gone in left {
       await ask(
-        "<m:DeleteItem DeleteType=\"HardDelete\" AffectedTaskOccurrences=\"AllOccurrences\">\(reference(gone))</m:DeleteItem>", mailbox)
+        "<m:DeleteItem DeleteType=\"HardDelete\"\(deleting(gone))>\(reference(gone))</m:DeleteItem>", mailbox)
     }
   }
 
   private func move(_ item: SimItem, to place: SimItem.Place, _ shape: WireShape, _ mailbox: Int) async {
     if place == .trash {
       return await ask(
-        "<m:DeleteItem DeleteType=\"MoveToDeletedItems\" AffectedTaskOccurrences=\"AllOccurrences\">\(reference(item))</m:DeleteItem>",
+        "<m:DeleteItem DeleteType=\"MoveToDeletedItems\"\(deleting(item))>\(reference(item))</m:DeleteItem>",
         mailbox)
     }
     await ask("<m:MoveItem>\(await target(place, shape, mailbox))\(reference(item))</m:MoveItem>", mailbox)
@@ -145,13 +184,33 @@ extension Wire {
       updates += names.isEmpty ? "<t:DeleteItemField>\(uri)</t:DeleteItemField>" : set(uri, shape, names)
     }
     if old.isPrivate != item.isPrivate { updates += set("<t:FieldURI FieldURI=\"item:Sensitivity\"/>", shape, sensitivity(item)) }
+    for (_, text) in eventProperties(item, changed) {
+      let name = text.drop { $0 != ":" }.dropFirst().prefix { $0.isLetter }
+      updates += set("<t:FieldURI FieldURI=\"calendar:\(name)\"/>", shape, text)
+    }
+    if shape.kind == .events, changed.contains(.attendees), item.fields[.attendees] == nil {
+      updates += "<t:DeleteItemField><t:FieldURI FieldURI=\"calendar:RequiredAttendees\"/></t:DeleteItemField>"
+    }
     if updates.isEmpty {
       let name = shape.unmapped.element
       updates = set("<t:FieldURI FieldURI=\"\(shape.unmapped.uri)\"/>", shape, "<t:\(name)>\(world.clock)</t:\(name)>")
     }
     await ask(
-      "<m:UpdateItem ConflictResolution=\"AlwaysOverwrite\" MessageDisposition=\"SaveOnly\"><m:ItemChanges><t:ItemChange>\(id(old))"
+      "<m:UpdateItem ConflictResolution=\"AlwaysOverwrite\" MessageDisposition=\"SaveOnly\""
+        + sending(shape, "SendMeetingInvitationsOrCancellations", "SendToAllAndSaveCopy") + "><m:ItemChanges><t:ItemChange>\(id(old))"
         + "<t:Updates>\(updates)</t:Updates></t:ItemChange></m:ItemChanges></m:UpdateItem>", mailbox)
+  }
+
+  private func sending(_ shape: WireShape, _ attribute: String, _ value: String) -> String {
+    shape.kind == .events ? " \(attribute)=\"\(value)\"" : ""
+  }
+
+  private func deleting(_ item: SimItem) -> String {
+    switch item.kind {
+    case .tasks: " AffectedTaskOccurrences=\"AllOccurrences\""
+    case .events: " SendMeetingCancellations=\"SendToAllAndSaveCopy\""
+    default: ""
+    }
   }
 
   private func set(_ uri: String, _ shape: WireShape, _ property: String) -> String {
@@ -174,8 +233,25 @@ extension Wire {
   private func element(_ item: SimItem, _ shape: WireShape) -> String {
     var properties: [(order: Int, text: String)] = [(2, sensitivity(item)), (4, categories(item))]
     for place in shape.places { if let text = shape.text(place, item.fields) { properties.append((place.order, property(place, text))) } }
+    properties += eventProperties(item, Set(item.fields.names))
     let inOrder = properties.sorted { $0.order < $1.order }.map(\.text).joined()
     return "<t:\(shape.className)>\(inOrder)</t:\(shape.className)>"
+  }
+
+  /// What an event has beside texts, each with its place in the schema's order.
+  private func eventProperties(_ item: SimItem, _ changed: Set<Field>) -> [(order: Int, text: String)] {
+    guard item.kind == .events else { return [] }
+    var properties: [(order: Int, text: String)] = []
+    if changed.contains(.start), case .instant(let start, _)? = item.fields[.start] {
+      properties.append((20, "<t:Start>\(start.iso8601)</t:Start>"))
+      properties.append((21, "<t:End>\(start.advanced(milliseconds: Self.duration).iso8601)</t:End>"))
+    }
+    let people = item.fields[.attendees]?.people ?? []
+    if changed.contains(.attendees), !people.isEmpty {
+      let rows = people.map { "<t:Attendee><t:Mailbox><t:EmailAddress>\($0.address)</t:EmailAddress></t:Mailbox></t:Attendee>" }
+      properties.append((25, "<t:RequiredAttendees>\(rows.joined())</t:RequiredAttendees>"))
+    }
+    return properties
   }
 
   private func id(_ item: SimItem) -> String {
