@@ -37,7 +37,7 @@ struct Unlinked {
 
   /// Two records that were never agreed on: equal fields are the base, empty takes what is filled, the rest is a conflict by the policy.
   private func matched(_ entity: Entity, _ item: Item) -> [Action] {
-    guard input.itemIsInScope else { return [] }
+    guard input.itemIsInScope else { return outOfScope(entity, item) }
     guard input.entityIsInScope else {
       return [Action(.leave, reason: "the item belongs to a record outside the policy's filter: left as it is")]
     }
@@ -45,6 +45,15 @@ struct Unlinked {
     for field in translation.shared {
       let (inERP, inItem) = (entity.fields[field], item.fields[field])
       if merge.agree(field) { continue }
+      switch sideChanged(field, entity, item) {
+      case .erp?:
+        merge.entityChanged(field)
+        continue
+      case .exchange?:
+        merge.itemChanged(field)
+        continue
+      case nil: break
+      }
       switch (inERP, inItem) {
       case (_?, nil): merge.toItem(field)
       case (nil, _?): merge.toEntity(field)
@@ -52,6 +61,22 @@ struct Unlinked {
       }
     }
     return marked(item, entity, merge.actions(otherwise: .link, quietReason: "the same record on both sides"))
+  }
+
+  /// An item that was linked, as its mark tells, and was taken out of the synchronization while nothing was known of that: as if it were linked.
+  private func outOfScope(_ entity: Entity, _ item: Item) -> [Action] {
+    guard item.foreignID == entity.id, item.form == nil, item.fields.hasStatusCounterpart else { return [] }
+    return [Action(.detach, reason: "the item was taken out of the synchronization before the two were linked")]
+  }
+
+  /// The side that alone changed a field since the two agreed on it, when a part of the match was written; nil: both or not known.
+  private func sideChanged(_ field: Field, _ entity: Entity, _ item: Item) -> SystemSide? {
+    guard let agreed = input.agreed, agreed[field] != nil else { return nil }
+    return switch (entity.fields.same(field, in: agreed), translation.erp.projected(item.fields).same(field, in: agreed)) {
+    case (false, true): .erp
+    case (true, false): .exchange
+    default: nil
+    }
   }
 
   /// Every linked item carries the ERP's id: by it the item is found again after a move, a migration of the mailbox or the loss of the cache.
@@ -122,6 +147,7 @@ struct Linked {
   private func withoutBase(_ entity: Entity, _ item: Item) -> [Action] {
     var copy = input
     copy.link = nil
+    copy.agreed = link.baseEntity?.fields
     copy.isMatched = true
     return Unlinked(input: copy).decide()
   }

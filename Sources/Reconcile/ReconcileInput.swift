@@ -37,6 +37,8 @@ public struct ReconcileInput: Sendable {
   public var entityIsInScope: Bool
   /// The policy wants this item synchronized (`Scope.item`).
   public var itemIsInScope: Bool
+  /// Of a match that was written by half: the ERP's values in the fields that the two agreed on.
+  var agreed: Fields?
   /// What linked items were marked with under earlier policies.
   public var former = FormerMarks()
   /// The first cycle, or the first after the cache was lost: nothing is deleted, empty never overwrites filled.

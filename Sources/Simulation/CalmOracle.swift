@@ -45,6 +45,8 @@ struct CalmOracle {
         $0.kind == kind && $0.place == world.place(mailbox, kind) && !$0.isUserCopy && $0.foreignID != nil && !$0.isPrivate
       }
       for (stamp, items) in Dictionary(grouping: live, by: { $0.foreignID }) where items.count > 1 && !differ(items) {
+        // Of a record that is gone or out of the filter, what is left or brought back of its items stays as it is.
+        if !world.entities.contains(where: { $0.id == stamp && isInScope($0, mailbox) }) { continue }
         // What is no longer synchronized stays as it is.
         if let stamp, isDetached(stamp, kind, Mailbox(address: box.address)) { continue }
         oracle.report("I3", "\(items.map(\.id.rawValue)) in mailbox \(mailbox) are all \(stamp?.rawValue ?? "")")
@@ -127,7 +129,7 @@ struct CalmOracle {
         let hasNeighbour = world.mailboxes[mailbox].items.contains { other in
           other.kind == kind && other.place == world.place(mailbox, kind) && isLinked(other, box)
         }
-        if section.direction != .toExchange && hasNeighbour {
+        if section.direction != .toExchange && hasNeighbour && entity.fields.hasStatusCounterpart {
           oracle.report("I1", "\(entity.id) is linked to \(link.itemID?.rawValue ?? "nothing"), which is gone")
         }
         continue
@@ -176,8 +178,8 @@ struct CalmOracle {
       if section.direction != .both, isUnagreed, source == nil { continue }
       switch section.direction {
       case .both: break
-      // A change against the direction stands until its source changes.
-      case .toExchange: if item.fields[field] == nil || author(item.fields[field]) == mailbox { continue }
+      // A change against the direction stands until its source changes; so do old values of a user's copy that took the item's place.
+      case .toExchange: if item.fields[field] == nil || author(item.fields[field]) == mailbox || item.isUserCopy { continue }
       case .toERP: if entity.fields[field] == nil || author(entity.fields[field]) != mailbox { continue }
       }
       oracle.report(

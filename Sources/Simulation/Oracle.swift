@@ -178,8 +178,14 @@ final class Oracle {
     checkIntent("deletes \(item.id)") { $0.side == .exchange && $0.itemID == item.id }
     checkFrozen("deletes \(item.id)", item, mailbox)
     if isFirstRun(item.kind, mailbox) { report("I9", "the engine deletes \(item.id) in a first run or rebuild") }
-    if item.isPrivate && item.seenByEngine == item.changeKey { report("I6", "the engine deletes the private item \(item.id)") }
-    if item.isUserCopy && link(of: item, in: mailbox) == nil { report("I6", "the engine deletes the user's copy \(item.id)") }
+    // What is under way cannot be called back.
+    if item.isPrivate && item.seenByEngine == item.changeKey && !world.isLanding {
+      report("I6", "the engine deletes the private item \(item.id)")
+    }
+    let isUnknowable = item.isLikeTwin && (item.isOfUnread || cacheWasExchanged)
+    if item.isUserCopy && !isUnknowable && link(of: item, in: mailbox) == nil {
+      report("I6", "the engine deletes the user's copy \(item.id)")
+    }
     guard let stamp = item.foreignID else {
       let (birth, record) = (birth(item.fields, item.kind), link(of: item, in: mailbox)?.entityID)
       let isKnown = world.entities.contains { entity in

@@ -122,7 +122,7 @@ final class Simulation: @unchecked Sendable {
       if !isRecovering { checkAccounts() }
       // What a first run leaves alone the next cycle decides.
       let isPostponed = reports.contains { $0.counts["left", default: 0] > 0 && firstRuns.contains("\($0.employee)/\($0.kind.rawValue)") }
-      isQuiet = world.mutations == 0 && !isPostponed && !hasOpenIntents
+      isQuiet = world.mutations == 0 && !isPostponed && !hasOpenIntents && !hasUnexplainedItems
       world.clock += Simulator.calmPause
     }
     guard oracle.violations.isEmpty else { return rounds }
@@ -148,6 +148,16 @@ final class Simulation: @unchecked Sendable {
     let active = Set(world.mailboxes.indices.filter { world.isEmployeeOn[$0] }.map { world.mailboxes[$0].address })
     let open = (try? cache.read { try $0.openIntents(mailbox: nil) }) ?? []
     return open.contains { active.contains($0.mailbox.address) }
+  }
+
+  /// Items that left their folder, of which the next cycle may know more: neighbours that the same reading found under other ids.
+  private var hasUnexplainedItems: Bool {
+    world.mailboxes.contains { box in
+      schedule.setup.kinds.contains { kind in
+        let left = (try? cache.read { try $0.leftItems(kind: kind, mailbox: Mailbox(address: box.address)) }) ?? []
+        return !left.isEmpty
+      }
+    }
   }
 
   private func unfinishedFirstRuns() -> Set<String> {

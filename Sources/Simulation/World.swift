@@ -37,6 +37,11 @@ struct SimItem: Sendable {
   var arrival: Int
   /// A user copied it from another.
   var isUserCopy = false
+  /// A user copied it from one that the engine had made just before: its marks and times are those of a second one that a server made of the
+  /// same request. Whoever has read the first knows better.
+  var isLikeTwin = false
+  /// It was copied from one that the engine had not read.
+  var isOfUnread = false
   /// The version that the engine read last.
   var seenByEngine = 0
   /// An attendee's copy of a meeting; nil: an item like any other.
@@ -254,7 +259,11 @@ final class World: @unchecked Sendable {
   func landDelayed() {
     while let index = delayed.indices.filter({ delayed[$0].due <= clock }).min(by: { delayed[$0].due < delayed[$1].due }) {
       isLanding = true
-      delayed.remove(at: index).land()
+      // What it brings into being is as old as that, though the engine slept on.
+      let (now, request) = (clock, delayed.remove(at: index))
+      clock = request.due
+      request.land()
+      clock = now
       isLanding = false
     }
   }

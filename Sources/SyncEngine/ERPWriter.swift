@@ -87,7 +87,8 @@ struct ERPWriter: Sendable {
           link.baseEntity = Base(fields: base, version: nil)
           _ = try transaction.save(link)
         } else {
-          try executor.outcome.noteMatch(entity, item.item, transaction)
+          try executor.outcome.noteMatch(
+            entity, item.item, agreed: entity.fields.restricted(to: Set(changes.keys)), transaction)
         }
       } else {
         try executor.outcome.saveLink(

@@ -49,12 +49,15 @@ struct Outcome: Sendable {
   }
 
   /// Keeps a matched pair of which only a part is written: what matched may change before the rest is, and then the item would be taken for a
-  /// new one. Nothing is agreed on yet, so that the next comparison is that of a match.
-  func noteMatch(_ entity: Entity, _ item: Item, _ transaction: any RecordTransaction) throws {
+  /// new one. In the fields that were written the two agree; for the rest the next comparison is that of a match.
+  /// - Parameter agreed: the ERP's values in these fields.
+  func noteMatch(_ entity: Entity, _ item: Item, agreed: Fields, _ transaction: any RecordTransaction) throws {
     guard try transaction.reader.link(item: item.version.id, kind: spoke.kind, mailbox: spoke.mailbox) == nil,
       try transaction.reader.link(entity: entity.id, kind: spoke.kind, mailbox: spoke.mailbox) == nil
     else { return }
-    _ = try transaction.save(Link(unagreed: entity.id, item.version.id, spoke, .linked, origin: .exchange, moveKey: item.moveKey))
+    var link = Link(unagreed: entity.id, item.version.id, spoke, .linked, origin: .exchange, moveKey: item.moveKey)
+    link.baseEntity = Base(fields: agreed, version: nil)
+    _ = try transaction.save(link)
   }
 
   /// Forgets a pair and its file.

@@ -116,7 +116,7 @@ final class OwnerLock: Sendable {
       throw SyncError(.held, "\(spoke.mailbox.address) has got another owner while it was read: nothing was written")
     }
     let renewed = try await write(replacing: mark, spoke, exchange)
-    entries.withLock { $0[spoke.mailbox] = Entry(mark: renewed, isRenewed: true) }
+    entries.withLock { $0[spoke.mailbox] = Entry(mark: renewed, isRenewed: true, hasLostCache: known.hasLostCache) }
     parts.memory.note(mark: renewed, of: spoke.mailbox, at: parts.surroundings.now())
   }
 

@@ -248,6 +248,12 @@ struct Planner: Sendable {
     let item = try link.itemID.flatMap { try reader.item($0, kind: spoke.kind, mailbox: spoke.mailbox) }
     // An item that left its folder and is not explained yet is no evidence of anything.
     if item?.presence == .left { return nil }
+    if link.state == .linked, item?.presence == .deleted, let id = entity?.entity.id, entity?.isDeleted == false, spoke.kind != .emails {
+      // Brought back under a new id before anything was decided about its absence.
+      for other in try unlinked(reader.items(kind: spoke.kind, mailbox: spoke.mailbox, foreignID: id), reader) {
+        if let pair = try restamped(other, link, reader), pair.link != nil { return pair }
+      }
+    }
     // Neither is a side that was never read again after its contents were lost.
     if link.state == .linked, entity == nil && spoke.kind != .emails || item == nil { return nil }
     return Pair(link: link, entity: entity, item: item)

@@ -16,10 +16,13 @@ struct Recovery: Sendable {
     settlingMilliseconds = guards.settlingMilliseconds
   }
 
-  /// A creation that was under way when its process ended may come into being after the look-up: it is given its time first.
+  /// A creation or a delete that was under way when its process ended may be carried out after the look-up, and would then be taken for a
+  /// user's: it is given its time first. An update names the version that it changes.
   private func letSettle(_ open: [Intent]) async throws(SyncError) {
-    let creates = open.filter { $0.sends > 0 && ["create", Forking.action, EmailContacts.action].contains($0.action) }
-    guard let latest = creates.map(\.time).max() else { return }
+    let unconditional = open.filter {
+      $0.sends > 0 && ["create", Forking.action, EmailContacts.action, "delete", "withdraw"].contains($0.action)
+    }
+    guard let latest = unconditional.map(\.time).max() else { return }
     let left = latest.milliseconds + settlingMilliseconds - parts.surroundings.now().milliseconds
     // A clock that was set back must not stop the mailbox.
     guard left > 0 else { return }
@@ -101,6 +104,7 @@ struct Recovery: Sendable {
         link.baseItem = Base(fields: base, version: nil)
         _ = try transaction.save(link)
       }
+      try keepMatch(intent, item, transaction)
       try transaction.close(intent.id)
     }
   }
@@ -218,7 +222,17 @@ struct Recovery: Sendable {
     guard hasArrived, intent.link == nil, let id = intent.itemID,
       let item = try transaction.reader.item(id, kind: spoke.kind, mailbox: spoke.mailbox), item.presence == .present
     else { return }
-    try executor.outcome.noteMatch(entity, item.item, transaction)
+    try executor.outcome.noteMatch(
+      entity, item.item, agreed: entity.fields.restricted(to: Set(intent.payload.names)), transaction)
+  }
+
+  private func keepMatch(_ intent: Intent, _ item: Item, _ transaction: any RecordTransaction) throws {
+    let hasArrived = !intent.payload.isEmpty && intent.payload.names.allSatisfy { item.fields.same($0, in: intent.payload) }
+    guard hasArrived, intent.link == nil, let id = intent.entityID, let entity = try transaction.reader.entity(id, kind: spoke.kind),
+      !entity.isDeleted
+    else { return }
+    try executor.outcome.noteMatch(
+      entity.entity, item, agreed: parts.erp.support(for: spoke.kind).projected(intent.payload), transaction)
   }
 
   /// A write that will be tried again, though it may have told others already.

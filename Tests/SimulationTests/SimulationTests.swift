@@ -58,12 +58,13 @@ import Testing
     arguments: [
       103, 138, 149, 415, 606, 677, 824, 1362, 1392, 1590, 1613, 1740, 2184, 2212, 2292, 2393, 2470, 3545, 3741, 3806, 3869, 7229, 7670,
       8092, 9713, 10164, 12183, 12184, 12837, 15042, 15755, 16358, 17320, 18516, 19540, 21944, 26560,
+      32524, 35439, 56080, 61170, 63076, 77322, 78814, 83457, 97309,
     ] as [UInt64])
   func `a seed that failed once passes`(seed: UInt64) {
     #expect(Simulator.run(Simulator.schedule(seed: seed)).violations.isEmpty)
   }
 
-  @Test(arguments: [8532, 14891, 15478, 16582] as [UInt64])
+  @Test(arguments: [8532, 14891, 15478, 16582, 16922, 23782, 24460, 25352, 29000, 32695, 36806, 38040, 59796] as [UInt64])
   func `a rare seed that failed once passes`(seed: UInt64) {
     #expect(Simulator.run(Simulator.schedule(seed: seed, flavour: .rare)).violations.isEmpty)
   }
@@ -73,7 +74,7 @@ import Testing
     #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [kind])).violations.isEmpty)
   }
 
-  @Test(arguments: [12, 60, 817, 2508, 3227, 3291, 3686, 3894, 4016, 7365, 8493, 21303, 23135] as [UInt64])
+  @Test(arguments: [12, 60, 817, 2508, 3227, 3291, 3686, 3894, 4016, 7365, 8493, 21303, 23135, 30823, 45379, 95032] as [UInt64])
   func `a seed of all types together that failed once passes`(seed: UInt64) {
     #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [.contacts, .tasks, .events])).violations.isEmpty)
   }
