@@ -37,6 +37,8 @@ struct CalmOracle {
       // A cache that is lost before the item was marked, whose record is changed before the rebuild: nothing tells the two apart. Where the
       // ERP has no place for the creation's mark, nor does anything tell them apart while the cache is there.
       if oracle.cacheWasExchanged || !shape.isMarkedInERP && oracle.doubts > 0, differ(entities) { continue }
+      // Nor does anything where the mailbox seemed empty to the first run after that: the record got an item of its own.
+      if oracle.wasBlindAfterLoss { continue }
       oracle.report("I3", "\(entities.map(\.id.rawValue)) are one record of birth \(birth)")
     }
     for (mailbox, box) in world.mailboxes.enumerated() where spokesAtRest.contains(mailbox) && world.isEmployeeOn[mailbox] {
@@ -123,7 +125,8 @@ struct CalmOracle {
         oracle.report("I1", "\(entity.id) is in scope of mailbox \(mailbox) and has no item there")
         continue
       }
-      if link.state == .detached { continue }
+      // A status without a counterpart: both stay as they are until it moves back, also where one is deleted meanwhile.
+      if link.state == .detached || !entity.fields.hasStatusCounterpart { continue }
       guard let id = link.itemID, let item = world.mailboxes[mailbox].items.first(where: { $0.id == id }) else {
         // Without a neighbour that can be read, an absence is not believed.
         let hasNeighbour = world.mailboxes[mailbox].items.contains { other in
@@ -134,8 +137,7 @@ struct CalmOracle {
         }
         continue
       }
-      // A status without a counterpart: both stay as they are until it moves back.
-      if !entity.fields.hasStatusCounterpart || !item.fields.hasStatusCounterpart { continue }
+      if !item.fields.hasStatusCounterpart { continue }
       guard isScoped, isInScope(item, mailbox, isLinked: true) else {
         let isDecided = isDiscarded("entity:\(entity.id)", kind, mailbox)
         if section.direction == .both && !isDecided {

@@ -220,7 +220,9 @@ final class World: @unchecked Sendable {
       clock += 100
       throw SyncError(.timedOut, "the request takes long")
     case .refuse(let refusal): throw Self.refusal(refusal)
-    case .blind: isBlind = true
+    case .blind:
+      isBlind = true
+      oracle?.noteBlindness()
     default: break
     }
     // What is there already cannot be seen.

@@ -195,13 +195,15 @@ struct MailboxFeed: Sendable {
       }
       return
     }
-    if let back = elsewhere.first(where: { $0.folder == folder }) {
+    // The stamp alone may be that of a copy, or of a twin.
+    let here = elsewhere.filter { $0.folder == folder }
+    if let back {
+      try parts.store.write { try repoint(link, from: item, to: back.version.id, $0) }
+    } else if let back = here.first(where: { $0.operationID == link.operationID }) ?? here.first {
       try parts.store.write { transaction in
         try repoint(link, from: item, to: back.version.id, transaction)
         _ = try transaction.report(back.version, foreignID: back.foreignID, folder: folder, kind: kind, mailbox: mailbox)
       }
-    } else if let back {
-      try parts.store.write { try repoint(link, from: item, to: back.version.id, $0) }
     } else if let moved = elsewhere.first(where: { !$0.isInDeletedItems }) {
       log.write(.informational, "an item was moved to another folder and is no longer synchronized", spoke)
       try parts.store.write { try detach(link, item: item.version.id, movedTo: moved.version.id, $0) }

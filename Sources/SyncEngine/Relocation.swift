@@ -9,7 +9,7 @@ struct Relocation: Sendable {
   let exchange: any ExchangePort
 
   /// Links moved in one cycle at most; a mailbox has fewer.
-  private static let limit = 1_000_000
+  static let limit = 1_000_000
 
   /// Where the linked items lie: the folder's name in the policy (empty: the mailbox's own), and its id.
   private struct Place {
