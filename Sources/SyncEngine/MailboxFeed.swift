@@ -201,8 +201,9 @@ struct MailboxFeed: Sendable {
       try parts.store.write { try repoint(link, from: item, to: back.version.id, $0) }
     } else if let back = here.first(where: { $0.operationID == link.operationID }) ?? here.first {
       try parts.store.write { transaction in
+        // One that was not read yet may be gone again before it is: it is waited for.
+        guard try transaction.reader.item(back.version.id, kind: kind, mailbox: mailbox) != nil else { return }
         try repoint(link, from: item, to: back.version.id, transaction)
-        _ = try transaction.report(back.version, foreignID: back.foreignID, folder: folder, kind: kind, mailbox: mailbox)
       }
     } else if let moved = elsewhere.first(where: { !$0.isInDeletedItems }) {
       log.write(.informational, "an item was moved to another folder and is no longer synchronized", spoke)

@@ -165,6 +165,8 @@ struct MailboxWriter: Sendable {
     }
     let isCreated = if case .createItem = entry.write.action.step { true } else { false }
     _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox, isCreated: isCreated)
+    // Whoever changed it right after may have put back just what the cache knew of it before: nothing new, but not what was agreed on.
+    if base.version == nil { try transaction.reconsider(item: item.version.id, kind: spoke.kind, mailbox: spoke.mailbox) }
     var pair = entry.write.pair
     // The first half of a matched pair has noted it.
     if entry.write.isHalf {

@@ -69,9 +69,16 @@ import Testing
     #expect(Simulator.run(Simulator.schedule(seed: seed, flavour: .rare)).violations.isEmpty)
   }
 
-  @Test(arguments: [275, 1297, 1434, 3914, 4087, 4617] as [UInt64], [RecordKind.tasks, .events])
+  @Test(
+    arguments: [275, 1297, 1434, 3914, 4087, 4617, 7442, 10622, 15109, 15514, 16198, 17532, 31581, 31780] as [UInt64],
+    [RecordKind.tasks, .events])
   func `a seed of tasks or events that failed once passes`(seed: UInt64, kind: RecordKind) {
     #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [kind])).violations.isEmpty)
+  }
+
+  @Test(arguments: [3687, 7190, 8105, 10447, 11975, 14554, 16492, 19460, 20690] as [UInt64], [RecordKind.tasks, .events])
+  func `a rare history of tasks or events that failed once passes`(seed: UInt64, kind: RecordKind) {
+    #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [kind], flavour: .rare)).violations.isEmpty)
   }
 
   @Test(arguments: [12, 60, 817, 2508, 3227, 3291, 3686, 3894, 4016, 7365, 8493, 21303, 23135, 30823, 45379, 95032] as [UInt64])
