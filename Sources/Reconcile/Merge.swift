@@ -239,10 +239,6 @@ struct Merge {
 
   /// Marks a conflict copy in the field that people see: the family name or the subject.
   private func conflictCopy(_ fields: Fields, of origin: SystemSide) -> Fields {
-    var fields = fields
-    let field: Field = input.kind == .contacts ? .familyName : .subject
-    let mark = "(conflict copy, \(origin == .erp ? "ERP" : "Exchange"), \(input.today))"
-    fields[field] = .text([fields.text(field), mark].compactMap { $0 }.joined(separator: " "))
-    return fields
+    ConflictCopy.marked(fields, input.kind, of: origin, input.today)
   }
 }

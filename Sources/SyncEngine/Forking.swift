@@ -1,4 +1,5 @@
 import Model
+import Reconcile
 import Store
 
 /// Keeps both records of a conflict: each stays as it is and is copied to the other side as a second, linked record.
@@ -82,7 +83,8 @@ struct Forking: Sendable {
   }
 
   /// Creates the second item, linked to the entity as it is.
-  func copyToExchange(_ intent: Intent, entity: Entity) async throws(SyncError) {
+  /// - Parameter isLate: after an interrupted cycle: the entity may have changed since it was copied.
+  func copyToExchange(_ intent: Intent, entity: Entity, isLate: Bool = false) async throws(SyncError) {
     try parts.store.write { try $0.markSent(intent.id) }
     let new = NewItem(fields: intent.payload, foreignID: entity.id, operationID: intent.id)
     let answers = try await executor.exchange.create([new], kind: spoke.kind, in: executor.folder, of: spoke.mailbox)
@@ -90,18 +92,22 @@ struct Forking: Sendable {
       if case .failure(let error)? = answers.first { throw error }
       throw SyncError(.malformedAnswer, "Exchange did not answer the creation of a conflict copy for \(spoke.mailbox.address)")
     }
-    try await adopt(version, for: entity, intent)
+    try await adopt(version, for: entity, intent, isLate: isLate)
   }
 
   /// Links an item that a fork made to its entity and closes the intent.
-  func adopt(_ version: ItemVersion, for entity: Entity, _ intent: Intent) async throws(SyncError) {
+  func adopt(_ version: ItemVersion, for entity: Entity, _ intent: Intent, isLate: Bool) async throws(SyncError) {
     let read = try await executor.exchange.items([version.id], kind: spoke.kind, in: spoke.mailbox)
     let sent = Item(version: version, folder: executor.folder, fields: intent.payload, foreignID: entity.id, operationID: intent.id)
     let item = if case .success(let current)? = read.first { current } else { sent }
     let now = parts.surroundings.now()
     try parts.store.write { transaction in
       _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox, isCreated: true)
-      try executor.outcome.saveLink(Pair(), entity: entity, item: item, operation: intent.id, origin: .erp, at: now, transaction)
+      let copied = ConflictCopy.unmarked(intent.payload, spoke.kind).restricted(to: parts.erp.support(for: spoke.kind).fields)
+      try executor.outcome.saveLink(
+        Pair(), entity: entity, item: item, baseEntity: isLate ? Base(fields: copied, version: nil) : nil, operation: intent.id,
+        origin: .erp,
+        at: now, transaction)
       try transaction.close(intent.id)
     }
   }

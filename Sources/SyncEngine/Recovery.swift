@@ -60,11 +60,13 @@ struct Recovery: Sendable {
     }
     guard let entity = known.0, !entity.isDeleted else { return try close(intent) }
     if let made, known.1 == nil {
-      if intent.action == Forking.action { return try await Forking(executor: executor).adopt(made.version, for: entity.entity, intent) }
+      if intent.action == Forking.action {
+        return try await Forking(executor: executor).adopt(made.version, for: entity.entity, intent, isLate: true)
+      }
       return try await adopt(made, entity.entity, intent)
     }
     if made == nil, known.1 == nil, intent.action == Forking.action {
-      return try await Forking(executor: executor).copyToExchange(intent, entity: entity.entity)
+      return try await Forking(executor: executor).copyToExchange(intent, entity: entity.entity, isLate: true)
     }
     try closeInDoubt(intent, isDone: made != nil || known.1 != nil)
   }
@@ -95,7 +97,7 @@ struct Recovery: Sendable {
   private func settleItemUpdate(_ intent: Intent) async throws(SyncError) {
     guard let id = intent.itemID else { return try close(intent) }
     let read = try await exchange.items([id], kind: spoke.kind, in: spoke.mailbox)
-    guard case .success(let item)? = read.first else { return try close(intent) }
+    guard case .success(let item)? = read.first else { return try closeInDoubt(intent, isDone: false) }
     if !intent.payload.names.allSatisfy({ item.fields.same($0, in: intent.payload) }) { try noteDoubt(intent) }
     try parts.store.write { transaction in
       _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox)
@@ -153,10 +155,8 @@ struct Recovery: Sendable {
     if item?.presence == .left { return }
     var made = try linkedEntity(intent)
     if made == nil {
+      if let (record, moved) = try linked(by: intent) { return try await Forking(executor: executor).adopt(record, for: moved, intent) }
       let candidates = try await parts.erp.created(by: intent.id, like: intent.payload, kind: spoke.kind)
-      if let (record, moved) = try linked(by: intent, among: candidates) {
-        return try await Forking(executor: executor).adopt(record, for: moved, intent)
-      }
       made = try Adoption(executor: executor).made(by: intent, among: candidates)
     }
     guard let item, item.presence == .present else {
@@ -183,17 +183,15 @@ struct Recovery: Sendable {
   }
 
   /// The record that a creation made and that is linked since, with its item, which has another id by now: it was moved before it could be
-  /// marked.
-  private func linked(by intent: Intent, among candidates: [Entity]) throws(SyncError) -> (Entity, Item)? {
+  /// marked. The link alone tells: a record without a place for the creation's mark may have changed since.
+  private func linked(by intent: Intent) throws(SyncError) -> (Entity, Item)? {
     try parts.store.read { reader in
-      for candidate in candidates {
-        guard let link = try reader.link(entity: candidate.id, kind: spoke.kind, mailbox: spoke.mailbox), link.operationID == intent.id,
-          link.state == .linked, let item = try link.itemID.flatMap({ try reader.item($0, kind: spoke.kind, mailbox: spoke.mailbox) }),
-          item.presence == .present
-        else { continue }
-        return (candidate, item.item)
-      }
-      return nil
+      let links = try reader.neighbours(kind: spoke.kind, mailbox: spoke.mailbox, excluding: [], limit: Relocation.limit)
+      guard let link = links.first(where: { $0.operationID == intent.id }),
+        let stored = try link.entityID.flatMap({ try reader.entity($0, kind: spoke.kind) }), !stored.isDeleted,
+        let item = try link.itemID.flatMap({ try reader.item($0, kind: spoke.kind, mailbox: spoke.mailbox) })
+      else { return nil }
+      return (stored.entity, item.item)
     }
   }
 
@@ -207,7 +205,10 @@ struct Recovery: Sendable {
     try parts.store.write { transaction in
       _ = try transaction.observe(entity, kind: spoke.kind)
       if var link = try transaction.reader.link(entity: id, kind: spoke.kind, mailbox: spoke.mailbox), var base = link.baseEntity?.fields {
-        for field in intent.payload.names where entity.fields.same(field, in: intent.payload) { base[field] = entity.fields[field] }
+        // A list of people may have been merged from both sides, and the item not have it yet.
+        for field in intent.payload.names where field != .attendees && entity.fields.same(field, in: intent.payload) {
+          base[field] = entity.fields[field]
+        }
         link.baseEntity = Base(fields: base, version: nil)
         _ = try transaction.save(link)
       }
