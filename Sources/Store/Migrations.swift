@@ -24,6 +24,10 @@ enum Migrations {
           UPDATE item SET form = json_extract(record, '$.form') WHERE kind = 'events' AND record IS NOT NULL;
           """)
     }
+    migrator.registerMigration("what a listing left out is found") { db in
+      // Every cycle asks, and mostly there is none.
+      try db.execute(sql: "CREATE INDEX item_unlisted ON item (mailbox, kind) WHERE unlisted = 1")
+    }
     return migrator
   }
 
