@@ -4,7 +4,7 @@ import Store
 /// One round: the ERP was read once, then the mailboxes are turned, several of them at once where the round allows it.
 struct Round: Sendable {
   /// What came of one spoke's turn.
-  struct Turn: Sendable {
+  private struct Turn: Sendable {
     var report: CycleReport
     /// Whether its mailbox was asked at all.
     var isTried = false
@@ -46,11 +46,21 @@ struct Round: Sendable {
       lock: lock, isWoken: isWoken)
   }
 
-  /// Turns every spoke whose records could be read, what rests after many failures excepted.
-  /// - Parameter isUrged: that too.
+  /// Turns every spoke whose records could be read, what rests after many failures excepted, and carries on what that brought into the ERP.
+  /// - Parameter isUrged: also what rests.
+  /// - Returns: a report for each spoke that was reached before the round was cancelled.
+  func serve(
+    _ spokes: [Spoke], full: Bool = false, isUrged: Bool = false, progress: @escaping @Sendable (CycleProgress) -> Void = { _ in }
+  ) async throws(SyncError) -> [CycleReport] {
+    var turns = try await turn(spokes, full: full, isUrged: isUrged, progress: progress)
+    try await carryOn(&turns, spokes, progress: progress)
+    note(turns, spokes)
+    return turns.compactMap { $0?.report }
+  }
+
   /// - Returns: a turn for each spoke; nil: the round was cancelled before.
-  func turn(
-    _ spokes: [Spoke], full: Bool = false, isUrged: Bool = false, progress: @escaping @Sendable (CycleProgress) -> Void
+  private func turn(
+    _ spokes: [Spoke], full: Bool, isUrged: Bool, progress: @escaping @Sendable (CycleProgress) -> Void
   ) async throws(SyncError) -> [Turn?] {
     try await lanes(spokes) { spoke throws(SyncError) in
       if let failure = failures[spoke.kind] { return Turn(report: CycleReport(unread: spoke, failure)) }
@@ -73,7 +83,9 @@ struct Round: Sendable {
   }
 
   /// What one mailbox brought into the ERP reaches the mailboxes that were turned before it in the same round.
-  func carryOn(_ turns: inout [Turn?], _ spokes: [Spoke], progress: @escaping @Sendable (CycleProgress) -> Void) async throws(SyncError) {
+  private func carryOn(
+    _ turns: inout [Turn?], _ spokes: [Spoke], progress: @escaping @Sendable (CycleProgress) -> Void
+  ) async throws(SyncError) {
     for _ in 1..<Self.limit {
       let due = turns.indices.filter { turns[$0]?.report.succeeded ?? false }
       let more = try await lanes(due.map { spokes[$0] }) { spoke throws(SyncError) -> CycleReport? in
@@ -90,7 +102,7 @@ struct Round: Sendable {
   }
 
   /// Counts failures in a row.
-  func note(_ turns: [Turn?], _ spokes: [Spoke]) {
+  private func note(_ turns: [Turn?], _ spokes: [Spoke]) {
     do throws(SyncError) {
       try breaker.note(zip(spokes, turns).compactMap { spoke, turn in turn.flatMap { $0.isTried ? (spoke, $0.report) : nil } })
     } catch {

@@ -48,17 +48,9 @@ public struct SyncEngine: Sendable {
     let all = try self.spokes(employees: nil, kinds: nil)
     try Participation(parts: parts).note(all)
     let spokes = employees == nil && kinds == nil ? all : try spokes(employees: employees, kinds: kinds)
-    guard !spokes.isEmpty else { return [] }
-    let round: Round
-    do throws(SyncError) {
-      round = try await begin(spokes, full: full, progress)
-    } catch {
-      return unread(spokes, error)
+    return try await inRound(spokes, full: full, progress) { round throws(SyncError) in
+      try await round.serve(spokes, full: full, isUrged: isUrged, progress: progress)
     }
-    var turns = try await round.turn(spokes, full: full, isUrged: isUrged, progress: progress)
-    try await round.carryOn(&turns, spokes, progress: progress)
-    round.note(turns, spokes)
-    return turns.compactMap { $0?.report }
   }
 
   /// Looks at mailboxes that told of changes, several of them at once. Of the ERP it is read what changed there by its times; what was deleted
@@ -68,18 +60,7 @@ public struct SyncEngine: Sendable {
   public func attend(_ told: [String: Set<RecordKind>]) async throws(SyncError) -> [CycleReport] {
     try Participation(parts: parts).note(try self.spokes(employees: nil, kinds: nil))
     let spokes = try spokes(employees: Array(told.keys), kinds: nil).filter { told[$0.employee.email]?.contains($0.kind) ?? false }
-    guard !spokes.isEmpty else { return [] }
-    var round: Round
-    do throws(SyncError) {
-      round = try await begin(spokes, isWoken: true) { _ in }
-      round.width = Self.width(spokes)
-    } catch {
-      return unread(spokes, error)
-    }
-    var turns = try await round.turn(spokes) { _ in }
-    try await round.carryOn(&turns, spokes) { _ in }
-    round.note(turns, spokes)
-    return turns.compactMap { $0?.report }
+    return try await inRound(spokes, isWoken: true, width: Self.width(spokes)) { round throws(SyncError) in try await round.serve(spokes) }
   }
 
   /// Reads the ERP, and carries what changed there to the mailboxes that have been synchronized before; what changed in them is not asked.
@@ -90,23 +71,29 @@ public struct SyncEngine: Sendable {
   public func carry(employees: [String]?, kinds: Set<RecordKind>?) async throws(SyncError) -> [CycleReport] {
     try Participation(parts: parts).note(try self.spokes(employees: nil, kinds: nil))
     let spokes = try spokes(employees: employees, kinds: kinds)
+    return try await inRound(spokes, width: Self.width(spokes)) { round throws(SyncError) in try await round.carry(spokes) }
+  }
+
+  /// Reads the ERP and then does something with the spokes.
+  /// - Returns: what that returns; where the ERP could not be read, a failure for every spoke.
+  private func inRound(
+    _ spokes: [Spoke], full: Bool = false, isWoken: Bool = false, width: Int = 1,
+    _ progress: @Sendable (CycleProgress) -> Void = { _ in }, _ body: (Round) async throws(SyncError) -> [CycleReport]
+  ) async throws(SyncError) -> [CycleReport] {
     guard !spokes.isEmpty else { return [] }
+    var round: Round
     do throws(SyncError) {
-      var round = try await begin(spokes) { _ in }
-      round.width = Self.width(spokes)
-      return try await round.carry(spokes)
+      round = try await begin(spokes, full: full, isWoken: isWoken, progress)
     } catch {
-      return unread(spokes, error)
+      log.write(.error, "the ERP could not be read: \(error)")
+      return spokes.map { CycleReport(unread: $0, error) }
     }
+    round.width = width
+    return try await body(round)
   }
 
   /// How many mailboxes are turned at once: as many as any account may have requests under way. Each account's own budget holds all the same.
   private static func width(_ spokes: [Spoke]) -> Int { spokes.map(\.account.concurrency).max() ?? 1 }
-
-  private func unread(_ spokes: [Spoke], _ error: SyncError) -> [CycleReport] {
-    log.write(.error, "the ERP could not be read: \(error)")
-    return spokes.map { CycleReport(unread: $0, error) }
-  }
 
   /// Where each record type of each employee who takes part lies in the mailbox, as far as earlier cycles found it.
   public func knownFolders() throws(SyncError) -> [(employee: Employee, kind: RecordKind, folder: FolderID)] {
