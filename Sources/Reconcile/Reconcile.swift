@@ -79,19 +79,19 @@ struct Unlinked {
     }
   }
 
-  /// Every linked item carries the ERP's id: by it the item is found again after a move, a migration of the mailbox or the loss of the cache.
-  private func marked(_ item: Item, _ entity: Entity, _ actions: [Action]) -> [Action] {
-    let isWritten = actions.contains { if case .updateItem = $0.step { true } else { false } }
-    // An occurrence of a series has no mark of its own: it is found by its series and its time.
-    if item.foreignID == entity.id || isWritten || item.form == .occurrence { return actions }
-    let mark = Action(
-      .updateItem(changes: [:], result: item.fields), reason: "the same record on both sides: notes the ERP's id on the item")
-    return actions.filter { $0.step != .link } + [mark]
-  }
-
   private var translation: Translation {
     Translation(policy: input.policy, kind: input.kind, erp: input.erpSupport, exchange: input.exchangeSupport)
   }
+}
+
+/// Every linked item carries the ERP's id: by it the item is found again after a move, a migration of the mailbox or the loss of the cache.
+private func marked(_ item: Item, _ entity: Entity, _ actions: [Action]) -> [Action] {
+  let isWritten = actions.contains { if case .updateItem = $0.step { true } else { false } }
+  // An occurrence of a series has no mark of its own: it is found by its series and its time.
+  if item.foreignID == entity.id || isWritten || item.form == .occurrence { return actions }
+  let mark = Action(
+    .updateItem(changes: [:], result: item.fields), reason: "the same record on both sides: notes the ERP's id on the item")
+  return actions.filter { $0.step != .link && $0.step != .acknowledge } + [mark]
 }
 
 /// A linked pair.
@@ -140,7 +140,8 @@ struct Linked {
       }
     }
     merge.remark()
-    return merge.actions(otherwise: .acknowledge, quietReason: "nothing to write")
+    let actions = merge.actions(otherwise: .acknowledge, quietReason: "nothing to write")
+    return input.isMatched ? marked(item, entity, actions) : actions
   }
 
   /// Bases that were lost: like a match, but no fork.

@@ -50,6 +50,7 @@ struct ERPWriter: Sendable {
     // The intent stays open until the item carries the new record's id.
     try parts.store.write { transaction in
       _ = try transaction.observe(entity, kind: spoke.kind)
+      try Successors.note(entity, after: write.pair.link, transaction)
       try executor.outcome.removeLink(write.pair, transaction)
       var fresh = write.pair
       fresh.link = nil

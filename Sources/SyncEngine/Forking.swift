@@ -67,8 +67,9 @@ struct Forking: Sendable {
       // A pair that was linked before its item could be marked has a story of its own since: it stays as it is.
       if known != nil { return isMarked }
       // The item may have been the partner of a record that is gone.
-      try executor.outcome.removeLink(
-        Pair(link: try transaction.reader.link(item: item.version.id, kind: spoke.kind, mailbox: spoke.mailbox)), transaction)
+      let former = try transaction.reader.link(item: item.version.id, kind: spoke.kind, mailbox: spoke.mailbox)
+      try Successors.note(copy, after: former, transaction)
+      try executor.outcome.removeLink(Pair(link: former), transaction)
       // What was sent is what both sides agreed on: a user may have changed the record since.
       let sent = parts.erp.support(for: spoke.kind).projected(intent.payload)
       try executor.outcome.saveLink(

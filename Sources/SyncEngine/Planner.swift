@@ -186,6 +186,14 @@ struct Planner: Sendable {
         if let pair = try restamped(other, link, reader), pair.link != nil { return pair }
       }
     }
+    if link.state == .linked, let gone = entity, gone.isDeleted, let heir = try Successors.heir(of: gone.entity.id, spoke.kind, reader),
+      try reader.link(entity: heir.entity.id, kind: spoke.kind, mailbox: spoke.mailbox) == nil
+    {
+      var link = link
+      link.entityID = heir.entity.id
+      link.baseEntity?.version = nil
+      return Pair(link: link, entity: heir, item: item, isMatched: true)
+    }
     // Neither is a side that was never read again after its contents were lost.
     if link.state == .linked, entity == nil && spoke.kind != .emails || item == nil { return nil }
     return Pair(link: link, entity: entity, item: item)
@@ -194,6 +202,7 @@ struct Planner: Sendable {
   private func entityPair(_ id: EntityID, _ reader: any RecordReader) throws -> Pair? {
     guard let entity = try reader.entity(id, kind: spoke.kind), !entity.isDeleted else { return nil }
     if let link = try reader.link(entity: id, kind: spoke.kind, mailbox: spoke.mailbox) { return try linkedPair(link, reader) }
+    if let link = try Successors.link(before: id, spoke, reader), link.state == .linked { return try linkedPair(link, reader) }
     if let operation = entity.entity.operationID, try reader.meta(Recovery.abandoned(operation)) != nil {
       return Pair(entity: entity, obstacle: "made by a write that was taken for lost and done again: delete one of the two in the ERP")
     }

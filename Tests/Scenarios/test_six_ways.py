@@ -92,3 +92,25 @@ def test_private_contacts_outside_the_policy_stay_where_they_are(mounted):
     carol = [item for item in mailbox.contacts(mounted.account("carol"), "Contacts") if item.erp_record_id is None]
     assert len(carol) == 3
     assert not any("Private" in (contact["FirstName"].get("value") or "") for contact in mounted.erp.contacts())
+
+
+def test_a_contact_deleted_in_the_erp_that_two_mailboxes_changed_is_made_anew_once(world):
+    """Each change beats the delete; the record that the first made anew is that of the second too."""
+    world.edit(("conflict: erp", "conflict: last-updated"))
+    people = [("alice", "ERP Contacts"), ("bob", "ERP Contacts"), ("carol", "Contacts")]
+    world.run("sync", check=0)
+    made = world.erp.put(FirstName="Phoenix", LastName="Ashworth", JobTitle="First", CompanyName="Embers")
+    world.run("sync", check=0)
+    items = {person: mailbox.by_surname(world.account(person), "Ashworth", folder)[0] for person, folder in people}
+    items["alice"].job_title = "Second"
+    items["alice"].save(update_fields=["job_title"])
+    items["bob"].company_name = "Ashes"
+    items["bob"].save(update_fields=["company_name"])
+    world.erp.delete(made)
+    for _ in range(3):
+        world.run("sync", check=0)
+    [anew] = world.erp.by_name("Ashworth")
+    assert (anew["JobTitle"]["value"], anew["CompanyName"]["value"]) == ("Second", "Ashes")
+    for person, folder in people:
+        found = mailbox.by_surname(world.account(person), "Ashworth", folder)
+        assert [(item.job_title, item.company_name, item.erp_record_id) for item in found] == [("Second", "Ashes", anew["id"])], person

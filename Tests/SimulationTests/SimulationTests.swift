@@ -58,13 +58,13 @@ import Testing
     arguments: [
       103, 138, 149, 415, 606, 677, 824, 1362, 1392, 1590, 1613, 1740, 2184, 2212, 2292, 2393, 2470, 3545, 3741, 3806, 3869, 7229, 7670,
       8092, 9713, 10164, 12183, 12184, 12837, 15042, 15755, 16358, 17320, 18516, 19540, 21944, 26560,
-      32524, 35439, 56080, 61170, 63076, 77322, 78814, 83457, 97309,
+      32524, 35439, 56080, 61170, 63076, 77322, 78814, 83457, 97309, 300198,
     ] as [UInt64])
   func `a seed that failed once passes`(seed: UInt64) {
     #expect(Simulator.run(Simulator.schedule(seed: seed)).violations.isEmpty)
   }
 
-  @Test(arguments: [8532, 14891, 15478, 16582, 16922, 23782, 24460, 25352, 29000, 32695, 36806, 38040, 59796] as [UInt64])
+  @Test(arguments: [8532, 14891, 15478, 16582, 16922, 23782, 24460, 25352, 29000, 32695, 36806, 38040, 50586, 59796] as [UInt64])
   func `a rare seed that failed once passes`(seed: UInt64) {
     #expect(Simulator.run(Simulator.schedule(seed: seed, flavour: .rare)).violations.isEmpty)
   }
