@@ -20,6 +20,8 @@ public struct Campaign: Sendable {
   public var seconds: Double?
   /// Prints each schedule's trace hash.
   public var printsHashes: Bool
+  /// Compares each history with the same one whose process ends in its last round (`CrashComparison`).
+  public var endsProcesses = false
 
   /// A campaign over these seeds.
   public init(
@@ -45,6 +47,8 @@ public struct Campaign: Sendable {
     public var failing: [UInt64] = []
     /// Requests that the engine made.
     public var calls = 0
+    /// Ends of the process that were compared.
+    public var ends = 0
     /// The most rounds that a schedule took to come to rest.
     public var longestCalm = 0
     /// How many schedules broke which invariant first.
@@ -52,12 +56,18 @@ public struct Campaign: Sendable {
     /// Wall-clock time in seconds.
     public var seconds = 0.0
 
+    mutating func note(_ seed: UInt64, _ violation: Violation?) {
+      guard let violation else { return }
+      failing.append(seed)
+      byInvariant[violation.invariant, default: 0] += 1
+    }
+
     /// One line for people.
     public var summary: String {
       let rate = seconds > 0 ? Int(Double(done) / seconds) : 0
       let broken = byInvariant.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
-      return "\(done) schedules, \(failing.count) failing\(broken.isEmpty ? "" : " (\(broken))"), \(calls) calls, at rest after at most "
-        + "\(longestCalm) rounds, \(rate)/s"
+      let what = ends > 0 ? "\(ends) ends of the process" : "\(calls) calls, at rest after at most \(longestCalm) rounds"
+      return "\(done) schedules, \(failing.count) failing\(broken.isEmpty ? "" : " (\(broken))"), \(what), \(rate)/s"
     }
   }
 
@@ -70,16 +80,22 @@ public struct Campaign: Sendable {
     let workers = (0..<max(1, jobs)).map { _ in
       Worker {
         while Date() < end, let seed = take(next, outcome) {
+          if endsProcesses {
+            let compared = CrashComparison(seed: seed, kinds: kinds, flavour: flavour, cache: cache).run()
+            outcome.withLock { outcome in
+              outcome.done += 1
+              outcome.ends += compared.ends
+              outcome.note(seed, compared.violations.first?.violation)
+            }
+            continue
+          }
           let verdict = Simulator.run(Simulator.schedule(seed: seed, kinds: kinds, flavour: flavour), cache: cache)
           if printsHashes { print("\(seed) \(String(verdict.hash, radix: 16))") }
           outcome.withLock { outcome in
             outcome.done += 1
             outcome.calls += verdict.calls
             outcome.longestCalm = max(outcome.longestCalm, verdict.roundsToCalm)
-            if let violation = verdict.violations.first {
-              outcome.failing.append(seed)
-              outcome.byInvariant[violation.invariant, default: 0] += 1
-            }
+            outcome.note(seed, verdict.violations.first)
           }
         }
       }

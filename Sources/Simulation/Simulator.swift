@@ -54,7 +54,7 @@ public struct Simulator: Sendable {
 /// One run of one schedule. `@unchecked Sendable`: as `World`.
 final class Simulation: @unchecked Sendable {
   private let schedule: Schedule
-  private let world: World
+  let world: World
   private var cache: any RecordStore
   private var kept: MemoryState?
   private var wire: Wire?
@@ -63,6 +63,8 @@ final class Simulation: @unchecked Sendable {
   private var reports: [CycleReport] = []
   /// Of the process that runs now.
   private var memory = RoundMemory()
+  /// Calls and commits of the schedule's last round, before it comes to rest.
+  private(set) var lastRound = (calls: 0, commits: 0)
 
   init(schedule: Schedule, cache: Simulator.Cache, narrate: (@Sendable (String) -> Void)?) {
     self.schedule = schedule
@@ -90,7 +92,9 @@ final class Simulation: @unchecked Sendable {
     await wire?.prepare()
     for event in schedule.events {
       switch event {
-      case .round(let full): await round(full: full, isTold: schedule.flavour == .told && !full)
+      case .round(let full):
+        await round(full: full, isTold: schedule.flavour == .told && !full)
+        lastRound = (world.calls, world.commits)
       case .interrupt(let interruption): world.interruptions.append(interruption)
       case .admin(let act, let salt) where wire == nil || !act.isOfServers: administer(act, salt)
       default: if let wire { await wire.perform(event) } else { Users(world: world).perform(event) }

@@ -16,6 +16,8 @@ struct Simulate: ParsableCommand {
   @Flag(help: "Histories with many events that seldom meet by chance.") var rare = false
   @Flag(help: "Histories whose mailboxes tell of their changes and are turned side by side.") var told = false
   @Flag(help: "Histories in which nearly every round has something go wrong.") var faulty = false
+  @Flag(help: "Ends the process at each call and commit of each history's last round, and compares what both sides come to hold.")
+  var ends = false
   @Option(help: "Threads.") var jobs: Int = 2
   @Option(help: "objects: servers of objects; wire: the real adapters over the sandbox, SQLite on a disk that loses what was not synced.")
   var layer: String = "objects"
@@ -36,25 +38,42 @@ struct Simulate: ParsableCommand {
     guard wanted.count == names.count, !wanted.isEmpty else {
       throw ValidationError("--kinds is one or several of \(Simulator.kinds.map(\.rawValue).joined(separator: ", "))")
     }
+    if ends && count == 1 { return try compareEnds(wanted, cache) }
     if count == 1 { return try single(wanted, cache) }
-    let campaign = Campaign(
+    var campaign = Campaign(
       first: seed, count: count, kinds: wanted, flavour: flavour, cache: cache, failureLimit: failures, seconds: seconds,
       printsHashes: hashes)
+    campaign.endsProcesses = ends
     let outcome = campaign.run(jobs: jobs)
     print(outcome.summary)
     for failing in outcome.failing.sorted() {
+      let options = (layer == "wire" ? " --layer wire" : "") + " --kinds \(kinds)" + (flavour == .usual ? "" : " --\(flavour.rawValue)")
+      if ends {
+        print("seed \(failing), replay: concordfs-sim --ends --narrate\(options) --seed \(failing)")
+        continue
+      }
       let schedule = Simulator.schedule(seed: failing, kinds: wanted, flavour: flavour)
       let kept = whole ? Array(schedule.events.indices) : Shrinker(schedule: schedule, cache: cache).shrink()
       let verdict = Simulator.run(schedule.keeping(kept), cache: cache)
       print("seed \(failing): \(verdict.violations.first?.description ?? "passes when run alone")")
       let events = kept.map(String.init).joined(separator: ",")
-      let options = (layer == "wire" ? " --layer wire" : "") + " --kinds \(kinds)" + (flavour == .usual ? "" : " --\(flavour.rawValue)")
       print("  replay: concordfs-sim --narrate\(options) --seed \(failing) --keep \(events)")
     }
     if !outcome.failing.isEmpty { throw ExitCode.failure }
   }
 
   private var flavour: Simulation.Schedule.Flavour { told ? .told : rare ? .rare : faulty ? .faulty : .usual }
+
+  private func compareEnds(_ kinds: [RecordKind], _ cache: Simulator.Cache) throws {
+    let comparison = CrashComparison(seed: seed, kinds: kinds, flavour: flavour, cache: cache)
+    let outcome = comparison.run()
+    if narrate, let first = outcome.violations.first {
+      _ = Simulator.run(comparison.interrupted(by: first.place), cache: cache) { line in print(line) }
+    }
+    print("seed \(seed): \(outcome.ends) ends of the process, \(outcome.violations.count) change what is there at last")
+    for (interruption, violation) in outcome.violations { print("\(interruption.place), \(interruption.fault): \(violation)") }
+    if !outcome.violations.isEmpty { throw ExitCode.failure }
+  }
 
   private func single(_ kinds: [RecordKind], _ cache: Simulator.Cache) throws {
     var schedule = Simulator.schedule(seed: seed, kinds: kinds, flavour: flavour)

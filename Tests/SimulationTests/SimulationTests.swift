@@ -87,6 +87,17 @@ import Testing
     #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [.contacts, .tasks, .events])).violations.isEmpty)
   }
 
+  @Test(arguments: [[RecordKind.contacts], [.tasks], [.events], [.contacts, .tasks, .events]])
+  func `wherever the process ends in a round, both sides come to hold the same`(kinds: [RecordKind]) {
+    var ends = 0
+    for seed in UInt64(1)...12 {
+      let outcome = CrashComparison(seed: seed, kinds: kinds).run()
+      ends += outcome.ends
+      #expect(outcome.violations.isEmpty, "seed \(seed) of \(kinds): \(outcome.violations.prefix(1))")
+    }
+    #expect(ends > 400)
+  }
+
   @Test func `a schedule is cut to the events that its failure needs`() {
     // A schedule that does not fail keeps all of them.
     let schedule = Simulator.schedule(seed: 1)

@@ -34,6 +34,8 @@ final class Wire: @unchecked Sendable {
   /// Messages in the outbox that are accounted for, and what the last look at the servers saw.
   var sentMessages = 0
   var latest: WireState?
+  /// Pauses that the servers asked for.
+  var backOffs = BackOffs()
   /// The sandbox was told to show a fault.
   var hasFaults = false
   /// The ERP session's cookies, as the daemon keeps them beside the cache.

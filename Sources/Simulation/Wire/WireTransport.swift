@@ -29,6 +29,9 @@ struct WireTransport: HTTPTransport {
     await wire.performWaiting()
     await wire.landDelayed()
     let call = Call(request)
+    if let left = wire.backOffs.left(isExchange: call.isExchange, now: world.clock) {
+      world.oracle?.report("I13", "\(call.name) is sent \(left) ms before the end of the pause that its server asked for")
+    }
     let fault = world.faultOfCall(isWrite: call.isWrite)
     world.trace.mix(call.name)
     for byte in request.body ?? [] { world.trace.mix(byte) }
@@ -94,7 +97,9 @@ struct WireTransport: HTTPTransport {
     }
     let body = length.map { Array(answer.body.prefix($0)) } ?? answer.body
     wire.noteSeen(body)
-    return HTTPResponse(status: answer.status, headers: headers, body: body)
+    let whole = HTTPResponse(status: answer.status, headers: headers, body: body)
+    wire.backOffs.note(whole, isExchange: request.url.hasPrefix(Self.exchange), now: world.clock)
+    return whole
   }
 
   /// The bytes as they arrive.
