@@ -159,8 +159,9 @@ public struct AcumaticaClient: ERPPort {
     try Self.record(try await session.send("GET", "/\(mapping.name)/\(id.rawValue)?\(Self.encoded(mapping.shape))"))
   }
 
-  func list(_ entity: String, _ query: [(String, String)]) async throws(SyncError) -> [ERPRecord] {
-    try Self.records(try await session.send("GET", "/\(entity)?\(Self.encoded(query))"))
+  func list(_ entity: String, _ query: [(String, String)], maximumResponseBytes: Int? = nil) async throws(SyncError) -> [ERPRecord] {
+    let path = "/\(entity)?\(Self.encoded(query))"
+    return try Self.records(try await session.send("GET", path, maximumResponseBytes: maximumResponseBytes))
   }
 
   func put(

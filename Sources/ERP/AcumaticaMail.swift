@@ -5,12 +5,36 @@ import Transport
 extension AcumaticaClient {
   /// Addresses asked for in one request.
   private static let addressesPerRequest = 20
+  /// Activities asked for in one request: IIS takes 2,048 characters of a query, an id takes 68.
+  private static let messagesPerRequest = 25
+  /// Bytes that one answer with texts of several activities may have.
+  private static let listLimit = 4 << 20
+  private static let contents = [("$select", "NoteID,Body"), ("$expand", "files")]
+
+  /// See `ERPMailPort`. A site may refuse to list a field that its code computes, and texts may be long: then nothing comes of it here.
+  public func messages(_ ids: [EntityID]) async throws(SyncError) -> [EntityID: EntityMessage] {
+    var found: [EntityID: EntityMessage] = [:]
+    for start in stride(from: 0, to: ids.count, by: Self.messagesPerRequest) {
+      let some = ids[start..<min(start + Self.messagesPerRequest, ids.count)]
+      let filter = some.map { "NoteID eq guid'\($0.rawValue)'" }.joined(separator: " or ")
+      let query = Self.contents + [("$filter", filter), ("$top", String(some.count))]
+      do throws(SyncError) {
+        for record in try await list("Email", query, maximumResponseBytes: Self.listLimit) {
+          guard let id = (record.text("NoteID") ?? record.id).map(EntityID.init) else { continue }
+          found[id] = Self.message(record)
+        }
+      } catch  where !error.stopsAccount {}
+    }
+    return found
+  }
 
   /// See `ERPMailPort`.
   public func message(_ id: EntityID) async throws(SyncError) -> EntityMessage {
-    let query = Self.encoded([("$select", "NoteID,Body"), ("$expand", "files")])
-    let record = try Self.record(try await session.send("GET", "/Email/\(id.rawValue)?\(query)"))
-    return EntityMessage(body: record.text("Body") ?? "", files: record.files)
+    Self.message(try Self.record(try await session.send("GET", "/Email/\(id.rawValue)?\(Self.encoded(Self.contents))")))
+  }
+
+  private static func message(_ record: ERPRecord) -> EntityMessage {
+    EntityMessage(body: record.text("Body") ?? "", files: record.files)
   }
 
   /// See `ERPMailPort`.

@@ -51,28 +51,37 @@ extension EWSClient {
 
   /// See `ExchangePort`.
   public func items(_ ids: [ItemID], kind: RecordKind, in mailbox: Mailbox) async throws(SyncError) -> [Result<Item, SyncError>] {
-    var results: [Result<Item, SyncError>] = []
+    try await inBatches(ids) { ids throws(SyncError) in try await getItem(ids, kind, mailbox) }
+  }
+
+  /// Asks for so many at once as the server takes in time at the moment.
+  func inBatches<Answer: Sendable>(
+    _ ids: [ItemID], _ ask: ([ItemID]) async throws(SyncError) -> [Result<Answer, SyncError>]
+  ) async throws(SyncError) -> [Result<Answer, SyncError>] {
+    var results: [Result<Answer, SyncError>] = []
     while results.count < ids.count {
-      results += try await batch(Array(ids[results.count..<min(results.count + readBatch, ids.count)]), kind, mailbox)
+      results += try await batch(Array(ids[results.count..<min(results.count + readBatch, ids.count)]), ask)
     }
     return results
   }
 
   /// One GetItem; halved when the server takes too long, repeated for what it did not get to.
-  private func batch(_ ids: [ItemID], _ kind: RecordKind, _ mailbox: Mailbox) async throws(SyncError) -> [Result<Item, SyncError>] {
+  private func batch<Answer: Sendable>(
+    _ ids: [ItemID], _ ask: ([ItemID]) async throws(SyncError) -> [Result<Answer, SyncError>]
+  ) async throws(SyncError) -> [Result<Answer, SyncError>] {
     if ids.isEmpty { return [] }
-    var results: [Result<Item, SyncError>]
+    var results: [Result<Answer, SyncError>]
     do throws(SyncError) {
-      results = try await getItem(ids, kind, mailbox)
+      results = try await ask(ids)
       learn(isWrite: false, count: ids.count, timedOut: false)
     } catch  where error.code == .timedOut && ids.count > 1 {
       learn(isWrite: false, count: ids.count, timedOut: true)
       let middle = ids.count / 2
-      return try await batch(Array(ids[..<middle]), kind, mailbox) + batch(Array(ids[middle...]), kind, mailbox)
+      return try await batch(Array(ids[..<middle]), ask) + batch(Array(ids[middle...]), ask)
     }
     let unprocessed = results.indices.filter { if case .failure(let error) = results[$0] { error.code == .notProcessed } else { false } }
     if !unprocessed.isEmpty && unprocessed.count < ids.count {
-      let again = try await batch(unprocessed.map { ids[$0] }, kind, mailbox)
+      let again = try await batch(unprocessed.map { ids[$0] }, ask)
       for (index, result) in zip(unprocessed, again) { results[index] = result }
     }
     return results

@@ -18,12 +18,13 @@ enum MessageProperties {
   private static let paths: [PropertyPath] =
     ItemProperties.paths
     + [
-      "item:Subject", "item:DateTimeReceived", "item:IsDraft", "item:DateTimeSent", "message:Sender", "message:ToRecipients",
+      "item:Subject", "item:DateTimeReceived", "item:Size", "item:IsDraft", "item:DateTimeSent", "message:Sender", "message:ToRecipients",
       "message:CcRecipients", "message:BccRecipients", "message:From", "message:InternetMessageId",
     ].map(PropertyPath.field)
 
   private static func item(from element: XMLElement) -> Item? {
     var item = ItemProperties.item(from: element, element: "Message", itemClass: "ipm.note", fields: fields(of: element))
+    item?.size = element.text("Size").flatMap { Int($0) }
     // A draft is no message yet.
     if element.text("IsDraft") == "true" { item?.isForeignClass = true }
     return item
@@ -73,6 +74,10 @@ enum MessageProperties {
 extension EWSClient {
   /// See `ExchangeMailPort`.
   public func contents(of messages: [ItemID], in mailbox: Mailbox) async throws(SyncError) -> [Result<[UInt8], SyncError>] {
+    try await inBatches(messages) { ids throws(SyncError) in try await contents(ids, mailbox) }
+  }
+
+  private func contents(_ messages: [ItemID], _ mailbox: Mailbox) async throws(SyncError) -> [Result<[UInt8], SyncError>] {
     let answers = try await call("GetItem", in: mailbox, expecting: messages.count) { xml in
       xml.within("m:GetItem") { xml in
         xml.within("m:ItemShape") { xml in

@@ -179,13 +179,15 @@ public struct Item: Sendable, Hashable, Codable {
   public var moveKey: String?
   /// What an item of a calendar is; nil: an item like any other.
   public var form: ItemForm?
+  /// Of a message: how many bytes the server says that it takes; nil: it did not say.
+  public var size: Int?
 
   /// Creates the value from its parts.
   public init(
     version: ItemVersion, folder: FolderID? = nil, fields: Fields, foreignID: EntityID? = nil, operationID: OperationID? = nil,
     isPrivate: Bool = false,
     isForeignClass: Bool = false, created: Timestamp? = nil, modified: Timestamp? = nil, moveKey: String? = nil,
-    form: ItemForm? = nil
+    form: ItemForm? = nil, size: Int? = nil
   ) {
     self.version = version
     self.folder = folder
@@ -198,6 +200,7 @@ public struct Item: Sendable, Hashable, Codable {
     self.modified = modified
     self.moveKey = moveKey
     self.form = form
+    self.size = size
   }
 }
 

@@ -52,6 +52,9 @@ public protocol ExchangeMailPort: Sendable {
 
 /// What only email activities need of the ERP.
 public protocol ERPMailPort: Sendable {
+  /// Texts and lists of files of email activities, as far as one request gives them; what is left out is asked for one by one.
+  func messages(_ ids: [EntityID]) async throws(SyncError) -> [EntityID: EntityMessage]
+
   /// Text and list of files of an email activity.
   func message(_ id: EntityID) async throws(SyncError) -> EntityMessage
 
@@ -87,6 +90,8 @@ extension ExchangeMailPort {
 extension ERPMailPort {
   private var noMail: SyncError { SyncError(.configuration, "this ERP carries no mail") }
 
+  /// Each is asked for by itself.
+  public func messages(_ ids: [EntityID]) async throws(SyncError) -> [EntityID: EntityMessage] { [:] }
   /// An ERP that carries no mail.
   public func message(_ id: EntityID) async throws(SyncError) -> EntityMessage { throw noMail }
   /// An ERP that carries no mail.

@@ -48,6 +48,8 @@ extension Item: CompactRecord {
     self.init(
       version: version, folder: folder, fields: try Fields(from: &reader), foreignID: foreignID, operationID: operation,
       isPrivate: isPrivate, isForeignClass: isForeignClass, created: created, modified: modified, moveKey: moveKey, form: form)
+    // Caches of before end here.
+    size = reader.isAtEnd ? nil : Int(try reader.number())
   }
 
   func write(to writer: inout CompactWriter) {
@@ -63,6 +65,7 @@ extension Item: CompactRecord {
     writer.write(moveKey)
     writer.write(form?.rawValue)
     fields.write(to: &writer)
+    if let size { writer.write(Int64(size)) }
   }
 }
 

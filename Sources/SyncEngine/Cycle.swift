@@ -20,11 +20,8 @@ struct Cycle: Sendable {
 
   /// Pairs decided at once where nothing is written.
   static let chunk = 100
-  /// Pairs decided and written at once: several batches for each connection, so that none waits long for the others; of messages, which may
-  /// be large and go one by one, fewer.
-  private var chunk: Int {
-    spoke.kind == .emails ? Self.chunk : min(max(4 * spoke.account.updateBatch * spoke.account.concurrency, Self.chunk), 1000)
-  }
+  /// Pairs decided and written at once: several batches for each connection, so that none waits long for the others.
+  private var chunk: Int { min(max(4 * spoke.account.updateBatch * spoke.account.concurrency, Self.chunk), 1000) }
   /// How often a cycle looks again at what its own writes brought up.
   static let passes = 3
 
@@ -250,13 +247,13 @@ struct Cycle: Sendable {
     }
   }
 
-  /// An unlinked pair can be found from both of its ends, and two items may name one entity: of what shares a record only the first is
-  /// carried out; the others wait for it.
+  /// An unlinked pair can be found from both of its ends, two items may name one entity, and a message may have a copy beside it: of what
+  /// shares a record only the first is carried out; the others wait for it.
   static func unique(_ decided: [(Candidate, Decided)]) -> (decided: [Decided], others: [Candidate]) {
     var seen: Set<String> = []
     var result: (decided: [Decided], others: [Candidate]) = ([], [])
     for (candidate, decision) in decided {
-      let subjects = decision.pair.subjects
+      let subjects = decision.subjects
       if seen.isDisjoint(with: subjects) { result.decided.append(decision) } else { result.others.append(candidate) }
       seen.formUnion(subjects)
     }

@@ -17,6 +17,8 @@ public final class EngineParts: Sendable {
   public let installation: Installation
   /// What earlier rounds of this process left.
   public let memory: RoundMemory
+  /// How much of messages is held in memory at once, over all mailboxes.
+  let messageBytes = MessageBytes()
   /// Where log lines go besides the store, e.g. standard error.
   public let echo: @Sendable (LogEntry) -> Void
 

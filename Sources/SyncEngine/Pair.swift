@@ -43,6 +43,14 @@ struct Decided: Sendable {
       && link.baseItem == Base(fields: item.fields, version: item.version.changeKey)
   }
 
+  /// What no other decision may touch at the same time: its records, and the Message-ID of a message that goes into the ERP.
+  var subjects: [String] {
+    guard pair.link == nil, let id = pair.item?.item.fields.text(.messageID), actions.contains(where: \.reachesERP) else {
+      return pair.subjects
+    }
+    return pair.subjects + ["message:\(id)"]
+  }
+
   /// Whom Exchange may tell of one of the actions.
   func notice(of action: Action) -> Notice { notice(of: action, notices) }
 

@@ -52,6 +52,27 @@ import XMLStream
     await #expect(throws: SyncError.self) { try await client.content(of: ItemID(rawValue: "n"), in: Wire.alice) }
   }
 
+  @Test func `messages that take too long together are asked for in halves, each once`() async throws {
+    let (client, transport) = Wire.client { operation, _ in
+      let asked = operation.child("ItemIds")?.children.compactMap { $0.attribute("Id") } ?? []
+      if asked.count > 2 { return Wire.fault("ErrorTimeoutExpired") }
+      let answers = asked.map { id in
+        let text = "<t:MimeContent>\(Data(id.utf8).base64EncodedString())</t:MimeContent><t:ItemId Id=\"\(id)\" ChangeKey=\"k\"/>"
+        return Wire.message("GetItem", "<m:Items><t:Message>\(text)</t:Message></m:Items>")
+      }
+      return Wire.reply("GetItem", answers)
+    }
+    let ids = ["one", "two", "three", "four"].map { ItemID(rawValue: $0) }
+    let contents = try await client.contents(of: ids, in: Wire.alice)
+    #expect(try contents.map { String(decoding: try $0.get(), as: UTF8.self) } == ids.map(\.rawValue))
+    #expect(transport.requests.count == 3)
+  }
+
+  @Test func `the size of a message is known from its values, before its bytes are asked for`() throws {
+    #expect(try Self.message("<t:Size>41943040</t:Size>").size == 40 << 20)
+    #expect(try Self.message("").size == nil)
+  }
+
   @Test func `people, times and ids of a message are read`() throws {
     let person = "<t:Mailbox><t:Name>Lee, Ann</t:Name><t:EmailAddress>Ann@x.test</t:EmailAddress></t:Mailbox>"
     let routed =

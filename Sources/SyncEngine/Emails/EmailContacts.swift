@@ -2,20 +2,35 @@ import MIME
 import Model
 import Store
 
-/// Finds the ERP's contacts by their addresses, and with `create_contacts` makes one for each address that has none: one, never two.
-struct EmailContacts: Sendable {
+/// Finds the ERP's contacts by their addresses, and with `create_contacts` makes one for each address that has none: one, never two. So
+/// what asks the ERP goes one after the other, whichever message asks.
+actor EmailContacts {
   private let executor: Executor
   /// What was found or made in this cycle, by address; several where the ERP has several.
   private var known: [String: [EntityID]] = [:]
+  private var isBusy = false
+  private var waiting: [CheckedContinuation<Void, Never>] = []
 
   /// The name of the intents of creations.
   static let action = "contact"
 
   init(executor: Executor) { self.executor = executor }
 
+  /// Asks for these people's contacts together, so that none is asked for by himself later. A failure is left to that.
+  func prepare(for people: [MIMEAddress]) async throws(SyncError) {
+    guard !unknown(among: people).isEmpty else { return }
+    await enter()
+    defer { leave() }
+    do throws(SyncError) { try await lookUp(people) } catch  where !error.stopsAccount {}
+  }
+
   /// The one contact with one of these addresses; the first address that has exactly one decides.
-  mutating func related(to people: [MIMEAddress]) async throws(SyncError) -> EntityID? {
-    try await lookUp(people)
+  func related(to people: [MIMEAddress]) async throws(SyncError) -> EntityID? {
+    if !unknown(among: people).isEmpty {
+      await enter()
+      defer { leave() }
+      try await lookUp(people)
+    }
     for person in people {
       if let found = known[person.address.lowercased()], found.count == 1 { return found[0] }
     }
@@ -23,21 +38,37 @@ struct EmailContacts: Sendable {
   }
 
   /// Makes contacts for those of these people that the ERP does not know, where the policy says so. Colleagues are employees, no contacts.
-  mutating func ensure(_ people: [MIMEAddress]) async throws(SyncError) {
+  func ensure(_ people: [MIMEAddress]) async throws(SyncError) {
     guard executor.spoke.section.createContacts else { return }
     let strangers = people.filter { !executor.colleagues.contains($0.address.lowercased()) }
+    func isMissing(_ person: MIMEAddress) -> Bool { known[person.address.lowercased()]?.isEmpty ?? true }
+    guard strangers.contains(where: isMissing) else { return }
+    await enter()
+    defer { leave() }
     try await lookUp(strangers)
-    for person in strangers where known[person.address.lowercased()]?.isEmpty ?? true { try await create(person) }
+    for person in strangers where isMissing(person) { try await create(person) }
   }
 
-  private mutating func lookUp(_ people: [MIMEAddress]) async throws(SyncError) {
-    let unknown = Set(people.map { $0.address.lowercased() }).filter { known[$0] == nil && !executor.colleagues.contains($0) }
+  private func enter() async {
+    if isBusy { await withCheckedContinuation { waiting.append($0) } } else { isBusy = true }
+  }
+
+  private func leave() {
+    if waiting.isEmpty { isBusy = false } else { waiting.removeFirst().resume() }
+  }
+
+  private func unknown(among people: [MIMEAddress]) -> Set<String> {
+    Set(people.map { $0.address.lowercased() }).filter { known[$0] == nil && !executor.colleagues.contains($0) }
+  }
+
+  private func lookUp(_ people: [MIMEAddress]) async throws(SyncError) {
+    let unknown = unknown(among: people)
     guard !unknown.isEmpty else { return }
     let found = try await executor.parts.erp.contacts(withAddresses: unknown.sorted())
     for address in unknown { known[address] = found[address] ?? [] }
   }
 
-  private mutating func create(_ person: MIMEAddress) async throws(SyncError) {
+  private func create(_ person: MIMEAddress) async throws(SyncError) {
     let (parts, spoke) = (executor.parts, executor.spoke)
     let address = person.address.lowercased()
     let open = try parts.store.read { try $0.openIntents(mailbox: nil) }

@@ -1,7 +1,7 @@
 import Model
 import Store
 
-/// Carries out what was decided about emails: new messages for the mailbox in batches, all else one message at a time, for each may be large.
+/// Carries out what was decided about emails, in batches that are bounded in bytes too, for a message may be large.
 struct EmailExecutor: Sendable {
   let executor: Executor
   private var parts: EngineParts { executor.parts }
@@ -10,18 +10,18 @@ struct EmailExecutor: Sendable {
   /// Carries out every action of these pairs. Throws only for what stops the mailbox; a message that fails is counted and tried again.
   func carryOut(_ decided: [Decided]) async throws(SyncError) -> Executor.Tally {
     var tally = try executor.settleLocally(decided.map(Self.local))
-    var contacts = EmailContacts(executor: executor)
-    var exports: [DueWrite] = []
+    let contacts = EmailContacts(executor: executor)
+    var (imports, exports, kept): ([DueWrite], [DueWrite], [DueWrite]) = ([], [], [])
     for decision in decided {
       for action in decision.actions {
         let write = DueWrite(pair: decision.pair, action: action, operation: parts.surroundings.operationID(), isHalf: false)
         do throws(SyncError) {
           switch action.step {
           case .createItem: exports.append(write)
-          case .createEntity: try await EmailImporter(executor: executor).create(write, &contacts, &tally)
+          case .createEntity: imports.append(write)
+          case .link, .acknowledge: kept.append(write)
           case .updateItem(let changes, let result): try await remark(write, changes, result, &tally)
           case .deleteItem: tally.add(try await MailboxWriter(executor: executor, fresh: FreshEntities()).write([write]))
-          case .link, .acknowledge: try await keep(decision.pair, &tally)
           default: break
           }
         } catch {
@@ -30,7 +30,9 @@ struct EmailExecutor: Sendable {
         }
       }
     }
-    tally.add(try await EmailExporter(executor: executor).create(exports, &contacts))
+    tally.add(try await keep(kept))
+    tally.add(try await EmailImporter(executor: executor).create(imports, contacts))
+    tally.add(try await EmailExporter(executor: executor).create(exports, contacts))
     return tally
   }
 
@@ -46,43 +48,74 @@ struct EmailExecutor: Sendable {
     return decision
   }
 
-  /// Links a message that is on both sides, and gives its file the bytes that Exchange has. Nothing is read where they are known.
-  private func keep(_ pair: Pair, _ tally: inout Executor.Tally) async throws(SyncError) {
-    guard let stored = pair.item, let entityID = pair.entity?.entity.id ?? pair.link?.entityID ?? stored.item.foreignID else { return }
-    if let link = pair.link, link.baseItem?.version == stored.item.version.changeKey { return }
-    var item = stored.item
-    let content: [UInt8]
-    do throws(SyncError) {
-      content = try await executor.exchange.content(of: item.version.id, in: spoke.mailbox)
-    } catch {
-      if error.code == .notFound { return }
-      try executor.noteFailure(of: pair, "reading", error)
-      throw error
+  /// Links messages that are on both sides, and gives their files the bytes that Exchange has. Nothing is read where they are known.
+  private func keep(_ writes: [DueWrite]) async throws(SyncError) -> Executor.Tally {
+    var tally = Executor.Tally()
+    let unknown = writes.filter { write in
+      guard let item = write.pair.item?.item, Self.entityID(of: write.pair) != nil else { return false }
+      return write.pair.link?.baseItem?.version != item.version.changeKey
     }
-    if pair.link == nil { tally.count("linked") }
-    if item.foreignID != entityID { try await stamp(&item, entityID) }
-    let now = parts.surroundings.now()
-    let saved = item
-    try parts.store.write { transaction in
-      _ = try transaction.observe(saved, kind: spoke.kind, mailbox: spoke.mailbox)
-      try save(
-        pair, entityID: entityID, item: saved, content: content, operation: nil, origin: saved.operationID == nil ? .exchange : .erp,
-        at: now,
-        transaction)
+    for wave in executor.waves(unknown) {
+      let done = try await executor.inMessageBatches(wave.writes, width: wave.width, size: { $0.pair.item?.item.size }) {
+        batch throws(SyncError) in try await keep(batch: batch.map(\.pair))
+      }
+      for part in done { tally.add(part) }
     }
+    return tally
   }
 
-  /// Notes the activity's id on the message, so that a rebuild of the cache finds the pair. Where it cannot, the Message-ID still does.
-  func stamp(_ item: inout Item, _ id: EntityID) async throws(SyncError) {
-    let update = ItemUpdate(version: item.version, changes: [:], result: item.fields, foreignID: id)
-    do throws(SyncError) {
-      guard let version = try await executor.exchange.update([update], kind: spoke.kind, in: spoke.mailbox).first?.get() else { return }
-      item.version = version
-      item.foreignID = id
-    } catch {
-      if error.stopsAccount { throw error }
-      executor.log.write(.warning, "\(recordName(item.fields)): the activity's id could not be noted on the message: \(error)", spoke)
+  private static func entityID(of pair: Pair) -> EntityID? { pair.entity?.entity.id ?? pair.link?.entityID ?? pair.item?.item.foreignID }
+
+  private func keep(batch: [Pair]) async throws(SyncError) -> Executor.Tally {
+    var tally = Executor.Tally()
+    var read: [(pair: Pair, item: Item, id: EntityID, content: [UInt8])] = []
+    for (pair, answer) in zip(batch, try await executor.contents(of: batch.compactMap(\.item?.item.version.id))) {
+      guard let item = pair.item?.item, let id = Self.entityID(of: pair) else { continue }
+      switch answer {
+      case .success(let content): read.append((pair, item, id, content))
+      case .failure(let error) where error.code == .notFound: break
+      case .failure(let error):
+        try executor.noteFailure(of: pair, "reading", error)
+        tally.failures += 1
+        if error.stopsAccount { throw error }
+      }
     }
+    tally.count("linked", read.count { $0.pair.link == nil })
+    let items = try await stamp(read.map { ($0.item, $0.id) })
+    let (kept, now) = (read, parts.surroundings.now())
+    try parts.store.write { transaction in
+      for (entry, item) in zip(kept, items) {
+        _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox)
+        try save(
+          entry.pair, entityID: entry.id, item: item, content: entry.content, operation: nil,
+          origin: item.operationID == nil ? .exchange : .erp, at: now, transaction)
+      }
+    }
+    return tally
+  }
+
+  /// Notes the activities' ids on the messages that do not have them yet, so that a rebuild of the cache finds the pairs. Where it cannot,
+  /// the Message-ID still does.
+  /// - Returns: the messages as they are now.
+  func stamp(_ messages: [(item: Item, entity: EntityID)]) async throws(SyncError) -> [Item] {
+    var items = messages.map(\.item)
+    let unmarked = messages.indices.filter { messages[$0].item.foreignID != messages[$0].entity }
+    let updates = unmarked.map { place in
+      ItemUpdate(
+        version: items[place].version, changes: [:], result: items[place].fields, foreignID: messages[place].entity)
+    }
+    let answers = try await executor.oneByOneIfRefused(updates) { updates throws(SyncError) in
+      try await executor.exchange.update(updates, kind: spoke.kind, in: spoke.mailbox)
+    }
+    for (place, answer) in zip(unmarked, answers) {
+      switch answer {
+      case .success(let version): (items[place].version, items[place].foreignID) = (version, messages[place].entity)
+      case .failure(let error):
+        let name = recordName(items[place].fields)
+        executor.log.write(.warning, "\(name): the activity's id could not be noted on the message: \(error)", spoke)
+      }
+    }
+    return items
   }
 
   /// Changes the mark of a message; its contents stay as they are known.

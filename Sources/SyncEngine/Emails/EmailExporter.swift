@@ -8,9 +8,6 @@ struct EmailExporter: Sendable {
   private var parts: EngineParts { executor.parts }
   private var spoke: Spoke { executor.spoke }
 
-  /// Bytes of the messages that go in one request; a larger one goes alone.
-  private static let batchBytes = 4 << 20
-
   /// A message that is ready to be created.
   private struct Draft {
     var write: DueWrite
@@ -19,47 +16,72 @@ struct EmailExporter: Sendable {
     var content: [UInt8]
   }
 
+  /// What came of a batch, and what was too large for it.
+  private struct Done {
+    var tally = Executor.Tally()
+    var large: [DueWrite] = []
+  }
+
   /// Creates the messages of activities. Throws only for what stops the mailbox.
-  func create(_ writes: [DueWrite], _ contacts: inout EmailContacts) async throws(SyncError) -> Executor.Tally {
+  func create(_ writes: [DueWrite], _ contacts: EmailContacts) async throws(SyncError) -> Executor.Tally {
     var tally = Executor.Tally()
     var ready: [DueWrite] = []
+    try await contacts.prepare(for: writes.flatMap { MIMEMessage.participants($0.action.payload) })
     for write in writes {
       do throws(SyncError) {
-        if case .createItem(let fields) = write.action.step { try await contacts.ensure(MIMEMessage.participants(fields)) }
+        try await contacts.ensure(MIMEMessage.participants(write.action.payload))
         ready.append(write)
       } catch {
         try fail([write], error, &tally)
       }
     }
+    // How large a message is nobody knows before it is composed: each batch has room for as much as goes in one request.
+    let share = MessageBytes.ofBatch / max(spoke.account.updateBatch, 1)
     for wave in executor.waves(ready) {
-      let batches = wave.writes.inBatches(of: min(spoke.account.updateBatch, executor.exchange.writeBatch))
-      for done in try await sideBySide(batches, width: wave.width, { batch throws(SyncError) in try await create(batch) }) {
-        tally.add(done)
+      let parts = try await executor.inMessageBatches(wave.writes, width: wave.width, size: { _ in share }) { batch throws(SyncError) in
+        try await create(batch, largest: MessageBytes.ofBatch)
       }
+      for done in parts { tally.add(done.tally) }
+      for write in parts.flatMap(\.large) { tally.add(try await createLarge(write)) }
     }
     return tally
   }
 
-  private func create(_ batch: [DueWrite]) async throws(SyncError) -> Executor.Tally {
-    var tally = Executor.Tally()
+  private func createLarge(_ write: DueWrite) async throws(SyncError) -> Executor.Tally {
+    await parts.messageBytes.enter(MessageBytes.limit)
+    defer { parts.messageBytes.leave(MessageBytes.limit) }
+    return try await create([write], largest: nil).tally
+  }
+
+  /// - Parameter largest: bytes of files that a message of this batch may have; nil: any number.
+  private func create(_ batch: [DueWrite], largest: Int?) async throws(SyncError) -> Done {
+    var done = Done()
     var drafts: [Draft] = []
     var bytes = 0
+    let sources = try await parts.erp.messages(batch.compactMap(\.pair.entity?.entity.id))
     for write in batch {
       guard case .createItem(let fields) = write.action.step, let entity = write.pair.entity?.entity else { continue }
       let content: [UInt8]
-      do throws(SyncError) { content = try await compose(entity, fields) } catch {
-        try fail([write], error, &tally)
+      do throws(SyncError) {
+        let source = if let source = sources[entity.id] { source } else { try await parts.erp.message(entity.id) }
+        guard let composed = try await compose(entity, fields, source, largest: largest) else {
+          done.large.append(write)
+          continue
+        }
+        content = composed
+      } catch {
+        try fail([write], error, &done.tally)
         continue
       }
-      if bytes + content.count > Self.batchBytes, !drafts.isEmpty {
-        try await send(drafts, &tally)
+      if bytes + content.count > MessageBytes.ofBatch, !drafts.isEmpty {
+        try await send(drafts, &done.tally)
         (drafts, bytes) = ([], 0)
       }
       drafts.append(Draft(write: write, entity: entity, fields: fields, content: content))
       bytes += content.count
     }
-    if !drafts.isEmpty { try await send(drafts, &tally) }
-    return tally
+    if !drafts.isEmpty { try await send(drafts, &done.tally) }
+    return done
   }
 
   private func send(_ drafts: [Draft], _ tally: inout Executor.Tally) async throws(SyncError) {
@@ -131,9 +153,10 @@ struct EmailExporter: Sendable {
     if failure.stopsAccount { throw failure }
   }
 
-  /// The activity as a message. The same activity gives the same bytes.
-  private func compose(_ entity: Entity, _ fields: Fields) async throws(SyncError) -> [UInt8] {
-    let source = try await parts.erp.message(entity.id)
+  /// The activity as a message. The same activity gives the same bytes. Nil: its files have more bytes than are allowed.
+  private func compose(
+    _ entity: Entity, _ fields: Fields, _ source: EntityMessage, largest: Int?
+  ) async throws(SyncError) -> [UInt8]? {
     var message = MIMEMessage()
     message.subject = fields.text(.subject) ?? ""
     message.messageID = fields.text(.messageID)
@@ -146,8 +169,17 @@ struct EmailExporter: Sendable {
     message.cc = MIMEMessage.addresses(in: fields.text(.cc) ?? "")
     message.bcc = MIMEMessage.addresses(in: fields.text(.bcc) ?? "")
     var leftOut: [LeftOut] = []
-    if spoke.section.attachments {
-      for file in source.files { try await add(file, to: &message, &leftOut) }
+    var room = largest ?? .max
+    let limit = spoke.account.attachmentLimit
+    for file in spoke.section.attachments ? source.files : [] {
+      do throws(SyncError) {
+        let bytes = try await parts.erp.content(of: file, limit: min(limit, room))
+        message.attachments.append(MIMEAttachment(name: file.name, type: MediaType.of(file.name), bytes: bytes))
+        room -= bytes.count
+      } catch  where error.code == .tooLarge {
+        if room < limit { return nil }
+        leftOut.append(LeftOut(name: file.name, limit: limit))
+      }
     }
     for file in leftOut { executor.log.write(.warning, "\(recordName(fields)): \(file.logLine)", spoke) }
     if HTMLText.isHTML(source.body) {
@@ -159,15 +191,6 @@ struct EmailExporter: Sendable {
       throw SyncError(.failed, "a message could not be composed: out of memory")
     }
     return bytes
-  }
-
-  private func add(_ file: EntityFile, to message: inout MIMEMessage, _ leftOut: inout [LeftOut]) async throws(SyncError) {
-    do throws(SyncError) {
-      let bytes = try await parts.erp.content(of: file, limit: spoke.account.attachmentLimit)
-      message.attachments.append(MIMEAttachment(name: file.name, type: MediaType.of(file.name), bytes: bytes))
-    } catch  where error.code == .tooLarge {
-      leftOut.append(LeftOut(name: file.name, limit: spoke.account.attachmentLimit))
-    }
   }
 }
 

@@ -2,7 +2,8 @@ import MIME
 import Model
 import Store
 
-/// Brings a message of a mailbox into the ERP: as an email activity of the employee, with its files.
+/// Brings messages of a mailbox into the ERP: as email activities of the employee, with their files. Mailbox and cache are asked and told in
+/// batches, several at once within the account's `concurrency`; the ERP's contract takes one record and one file a request.
 struct EmailImporter: Sendable {
   let executor: Executor
   private var parts: EngineParts { executor.parts }
@@ -15,34 +16,87 @@ struct EmailImporter: Sendable {
     var html: String
     var files: [MIMEAttachment]
     var leftOut: [LeftOut]
+
+    var everybody: [MIMEAddress] { [Field.from, .to, .cc, .bcc].flatMap { people[$0] ?? [] } }
   }
 
-  /// Creates the activity of one message.
-  func create(_ write: DueWrite, _ contacts: inout EmailContacts, _ tally: inout Executor.Tally) async throws(SyncError) {
-    guard case .createEntity(let fields) = write.action.step, let item = write.pair.item?.item else { return }
-    let letter: Letter
-    let entity: Entity
-    do throws(SyncError) {
-      try refuseWhileInDoubt(fields)
-      letter = try await read(item)
-      try await contacts.ensure([Field.from, .to, .cc, .bcc].flatMap { letter.people[$0] ?? [] })
-      let new = try await activity(letter, fields, write.operation, &contacts)
-      try executor.openIntents([write])
-      entity = try await parts.erp.create(new, kind: spoke.kind)
-      // From here on the other mailboxes know the message by its Message-ID.
-      try parts.store.write { _ = try $0.observe(entity, kind: spoke.kind) }
-    } catch {
-      try executor.noteFailure(write, error)
-      throw error
+  /// A message on its way.
+  private struct Passage {
+    var pair: Pair
+    var item: Item
+    var letter: Letter
+    /// The creation that its activity stems from.
+    var operation: OperationID
+  }
+
+  /// Creates the activities of messages. Throws only for what stops the mailbox; a message that fails is counted and tried again.
+  func create(_ writes: [DueWrite], _ contacts: EmailContacts) async throws(SyncError) -> Executor.Tally {
+    var tally = Executor.Tally()
+    for wave in executor.waves(writes) {
+      let done = try await executor.inMessageBatches(wave.writes, width: wave.width, size: { $0.pair.item?.item.size }) {
+        batch throws(SyncError) in try await create(batch: batch, contacts)
+      }
+      for part in done { tally.add(part) }
     }
-    tally.count("created-entities")
-    do throws(SyncError) {
-      try await complete(entity, letter, for: item, write.pair, write.operation, attached: [])
-    } catch {
+    return tally
+  }
+
+  private func create(batch writes: [DueWrite], _ contacts: EmailContacts) async throws(SyncError) -> Executor.Tally {
+    var tally = Executor.Tally()
+    var new: [(write: DueWrite, passage: Passage, entity: NewEntity)] = []
+    for (write, item, letter) in try await read(writes, contacts) {
+      do throws(SyncError) {
+        guard case .createEntity(let fields) = write.action.step else { continue }
+        let letter = try letter.get()
+        try await contacts.ensure(letter.everybody)
+        let entity = try await activity(letter, fields, write.operation, contacts)
+        new.append((write, Passage(pair: write.pair, item: item, letter: letter, operation: write.operation), entity))
+      } catch {
+        try executor.noteFailure(write, error)
+        tally.failures += 1
+        if error.stopsAccount { throw error }
+      }
+    }
+    let made = try await send(new, &tally)
+    let errors = try await complete(made.map { ($0.passage, $0.entity, []) })
+    for (draft, error) in zip(made, errors) {
+      guard let error else { continue }
       // The intent stays open: the next cycle goes on where this one stopped.
-      try executor.noteFailure(of: write.pair, "completing", error)
-      throw error
+      try executor.noteFailure(of: draft.passage.pair, "completing", error)
+      tally.failures += 1
     }
+    if let stop = errors.compactMap({ $0 }).first(where: \.stopsAccount) { throw stop }
+    return tally
+  }
+
+  /// Creates the activities of a batch, one a request, between their intents and the note that they are there.
+  private func send(
+    _ new: [(write: DueWrite, passage: Passage, entity: NewEntity)], _ tally: inout Executor.Tally
+  ) async throws(SyncError) -> [(passage: Passage, entity: Entity)] {
+    if new.isEmpty { return [] }
+    try executor.openIntents(new.map(\.write))
+    var made: [(passage: Passage, entity: Entity)] = []
+    var stop: SyncError?
+    for (index, draft) in new.enumerated() {
+      do throws(SyncError) {
+        made.append((draft.passage, try await parts.erp.create(draft.entity, kind: spoke.kind)))
+      } catch {
+        try executor.noteFailure(draft.write, error)
+        tally.failures += 1
+        guard error.stopsAccount else { continue }
+        stop = error
+        // Those after it were never sent: their intents would only be looked up in vain.
+        try parts.store.write { transaction in for later in new[(index + 1)...] { try transaction.close(later.write.operation) } }
+        break
+      }
+    }
+    let entities = made.map(\.entity)
+    // From here on the other mailboxes know the messages by their Message-IDs.
+    try parts.store.write { transaction in for entity in entities { _ = try transaction.observe(entity, kind: spoke.kind) } }
+    // What was made is completed by the next cycle: its intents are open.
+    if let stop { throw stop }
+    tally.count("created-entities", made.count)
+    return made
   }
 
   /// After a crash or a lost answer: finds what the creation brought about, and goes on where it stopped.
@@ -59,25 +113,37 @@ struct EmailImporter: Sendable {
     }
     try parts.store.write { _ = try $0.observe(made, kind: spoke.kind) }
     guard let item = stored?.item, stored?.presence == .present else { return try parts.store.write { try $0.close(intent.id) } }
-    let letter = try await read(item)
+    let letter = try letter(try await executor.exchange.content(of: item.version.id, in: spoke.mailbox), of: item)
     let attached = Set(try await parts.erp.message(made.id).files.map { $0.name.lowercased() })
     let link = try parts.store.read { try $0.link(entity: made.id, kind: spoke.kind, mailbox: spoke.mailbox) }
-    try await complete(made, letter, for: item, Pair(link: link), intent.id, attached: attached)
-  }
-
-  /// Another mailbox's creation of the same message whose outcome is not known yet: two activities would come of it.
-  private func refuseWhileInDoubt(_ fields: Fields) throws(SyncError) {
-    guard let messageID = fields.text(.messageID) else { return }
-    let open = try parts.store.read { try $0.openIntents(mailbox: nil) }
-    if open.contains(where: { $0.kind == spoke.kind && $0.side == .erp && $0.payload.text(.messageID) == messageID }) {
-      throw SyncError(.transient, "another mailbox may have brought this message into the ERP already; the next cycle looks it up")
-    }
+    let passage = Passage(pair: Pair(link: link), item: item, letter: letter, operation: intent.id)
+    if let error = try await complete([(passage, made, attached)]).compactMap({ $0 }).first { throw error }
   }
 
   // MARK: Taking apart
 
-  private func read(_ item: Item) async throws(SyncError) -> Letter {
-    let content = try await executor.exchange.content(of: item.version.id, in: spoke.mailbox)
+  /// The messages of a batch, taken apart.
+  private func read(
+    _ writes: [DueWrite], _ contacts: EmailContacts
+  ) async throws(SyncError) -> [(write: DueWrite, item: Item, letter: Result<Letter, SyncError>)] {
+    // Another mailbox's creation of the same message whose outcome is not known yet: two activities would come of it.
+    let open = try parts.store.read { try $0.openIntents(mailbox: nil) }.filter { $0.kind == spoke.kind && $0.side == .erp }
+    let inDoubt = Set(open.compactMap { $0.payload.text(.messageID) })
+    let doubt = SyncError(.transient, "another mailbox may have brought this message into the ERP already; the next cycle looks it up")
+    let items = writes.compactMap { write in write.pair.item.map { (write: write, item: $0.item) } }
+    let sure = items.filter { $0.write.action.payload.text(.messageID).map { !inDoubt.contains($0) } ?? true }
+    let contents = try await executor.contents(of: sure.map(\.item.version.id))
+    var letters: [OperationID: Result<Letter, SyncError>] = [:]
+    for (entry, content) in zip(sure, contents) {
+      letters[entry.write.operation] = content.flatMap { content in
+        do throws(SyncError) { return .success(try letter(content, of: entry.item)) } catch { return .failure(error) }
+      }
+    }
+    try await contacts.prepare(for: letters.values.flatMap { (try? $0.get().everybody) ?? [] })
+    return items.map { ($0.write, $0.item, letters[$0.write.operation] ?? .failure(doubt)) }
+  }
+
+  private func letter(_ content: [UInt8], of item: Item) throws(SyncError) -> Letter {
     guard let message = MIMEMessage(parsing: content) else {
       throw SyncError(.invalidRecord, "the MIME content of '\(recordName(item.fields))' cannot be read")
     }
@@ -104,7 +170,7 @@ struct EmailImporter: Sendable {
   }
 
   private func activity(
-    _ letter: Letter, _ fields: Fields, _ operation: OperationID, _ contacts: inout EmailContacts
+    _ letter: Letter, _ fields: Fields, _ operation: OperationID, _ contacts: EmailContacts
   ) async throws(SyncError) -> NewEntity {
     var fields = fields
     for (field, people) in letter.people where !people.isEmpty { fields[field] = .text(MIMEMessage.text(of: people)) }
@@ -121,10 +187,41 @@ struct EmailImporter: Sendable {
 
   // MARK: Completing
 
-  /// Attaches what is not attached yet, saves the pair and its file, marks the message, closes the intent.
-  private func complete(
-    _ entity: Entity, _ letter: Letter, for item: Item, _ pair: Pair, _ operation: OperationID, attached: Set<String>
-  ) async throws(SyncError) {
+  /// Attaches what is not attached yet, saves the pairs and their files, marks the messages, closes the intents.
+  /// - Returns: for each message why it could not be completed; nil: it is.
+  private func complete(_ made: [(passage: Passage, entity: Entity, attached: Set<String>)]) async throws(SyncError) -> [SyncError?] {
+    var errors: [SyncError?] = []
+    var whole: [(passage: Passage, entity: Entity)] = []
+    var stop: SyncError?
+    for entry in made {
+      do throws(SyncError) {
+        if let stop { throw stop }
+        try await attach(entry.passage, entry.entity, entry.attached)
+        whole.append((entry.passage, entry.entity))
+        errors.append(nil)
+      } catch {
+        if error.stopsAccount { stop = error }
+        errors.append(error)
+      }
+    }
+    if whole.isEmpty { return errors }
+    let emails = EmailExecutor(executor: executor)
+    let items = try await emails.stamp(whole.map { ($0.passage.item, $0.entity.id) })
+    let (done, now) = (whole, parts.surroundings.now())
+    try parts.store.write { transaction in
+      for (entry, item) in zip(done, items) {
+        _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox)
+        try emails.save(
+          entry.passage.pair, entityID: entry.entity.id, item: item, content: entry.passage.letter.content,
+          operation: entry.passage.operation, origin: .exchange, at: now, transaction)
+        try transaction.close(entry.passage.operation)
+      }
+    }
+    return errors
+  }
+
+  private func attach(_ passage: Passage, _ entity: Entity, _ attached: Set<String>) async throws(SyncError) {
+    let letter = passage.letter
     var refused: [LeftOut] = []
     for file in letter.files where !attached.contains(file.name.lowercased()) {
       do throws(SyncError) {
@@ -138,38 +235,6 @@ struct EmailImporter: Sendable {
       let body = LeftOut.html(letter.html, letter.leftOut + refused, "with the message in Exchange")
       try await parts.erp.replaceBody(of: entity.id, with: body)
     }
-    for file in letter.leftOut + refused { executor.log.write(.warning, "\(recordName(item.fields)): \(file.logLine)", spoke) }
-    var item = item
-    let emails = EmailExecutor(executor: executor)
-    try await emails.stamp(&item, entity.id)
-    let (saved, now) = (item, parts.surroundings.now())
-    try parts.store.write { transaction in
-      _ = try transaction.observe(saved, kind: spoke.kind, mailbox: spoke.mailbox)
-      try emails.save(
-        pair, entityID: entity.id, item: saved, content: letter.content, operation: operation, origin: .exchange, at: now, transaction)
-      try transaction.close(operation)
-    }
-  }
-}
-
-/// File names as the ERP takes them.
-enum FileNames {
-  private static let refused: Set<Character> = ["<", ">", ":", "|", "?", "*", "\\", "/", "\""]
-  private static let lengthLimit = 200
-
-  /// A name without refused characters, short enough, and different from those before it.
-  static func fitting(_ name: String, among names: inout Set<String>) -> String {
-    let clean = String(name.map { refused.contains($0) ? "_" : $0 })
-    let dot = clean.lastIndex(of: ".") ?? clean.endIndex
-    var (stem, ending) = (String(clean[..<dot]), String(clean[dot...].prefix(20)))
-    while stem.utf16.count + ending.utf16.count > lengthLimit, !stem.isEmpty { stem.removeLast() }
-    if stem.isEmpty && ending.count < 2 { (stem, ending) = ("attachment", "") }
-    var result = stem + ending
-    var number = 2
-    while !names.insert(result.lowercased()).inserted {
-      result = "\(stem) (\(number))\(ending)"
-      number += 1
-    }
-    return result
+    for file in letter.leftOut + refused { executor.log.write(.warning, "\(recordName(passage.item.fields)): \(file.logLine)", spoke) }
   }
 }
