@@ -265,7 +265,7 @@ public actor ERPServer {
 
   private static func session(_ request: HTTPRequest) -> String? {
     let cookies = request.headers.values(for: HTTPHeader("Cookie")).joined(separator: ";")
-    return cookies.split(separator: ";").map { $0.trimmingCharacters(in: .whitespaces) }.first { $0.hasPrefix("ASP.NET_SessionId=") }.map {
+    return cookies.split(separator: ";").map { $0.drop { $0 == " " } }.first { $0.hasPrefix("ASP.NET_SessionId=") }.map {
       String($0.dropFirst("ASP.NET_SessionId=".count))
     }
   }

@@ -32,6 +32,18 @@ indirect enum Filter: Sendable {
     }
   }
 
+  /// The ids of the only records that can match, where the filter names them, for the index; nil: any record can.
+  var ids: Set<String>? {
+    switch self {
+    case .and(let left, let right): return left.ids ?? right.ids
+    case .or(let left, let right):
+      guard let left = left.ids, let right = right.ids else { return nil }
+      return left.union(right)
+    case .compare("NoteID", "eq", .text(let id)): return [id.lowercased()]
+    default: return nil
+    }
+  }
+
   func matches(_ value: (String) throws -> JSONValue?) throws -> Bool {
     switch self {
     case .and(let left, let right): return try left.matches(value) && right.matches(value)
@@ -191,27 +203,5 @@ struct FilterParser {
       position += 1
     }
     throw fault()
-  }
-}
-
-/// Times as the API writes them.
-enum Clock {
-  /// `2026-10-20T08:15:30.402+00:00`.
-  static func text(_ date: Date) -> String {
-    let milliseconds = Int((date.timeIntervalSince1970 * 1000).rounded())
-    let whole = Date(timeIntervalSince1970: Double(milliseconds / 1000))
-    let fraction = String(1000 + milliseconds % 1000).dropFirst()
-    return whole.formatted(.iso8601).dropLast() + ".\(fraction)+00:00"
-  }
-
-  /// ISO 8601 with or without fraction and offset; without an offset UTC; a date alone is its midnight.
-  static func date(_ text: String) -> Date? {
-    guard let match = text.wholeMatch(of: #/(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?)(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?/#) else {
-      return nil
-    }
-    let time = match.2.map { $0.count == 5 ? "\($0):00" : String($0) } ?? "00:00:00"
-    guard let whole = try? Date("\(match.1)T\(time)\(match.4.map(String.init) ?? "Z")", strategy: .iso8601) else { return nil }
-    let fraction = match.3.flatMap { Double("0\($0)") } ?? 0
-    return whole.addingTimeInterval((fraction * 1000).rounded(.down) / 1000)
   }
 }

@@ -33,7 +33,7 @@ extension ERPServer {
 
   /// Writes what changed since the last call. Without a file it only forgets that it changed.
   public func keep() throws {
-    var rows = unwritten
+    var rows = database == nil ? RowChanges(areWritten: false) : unwritten
     unwritten = RowChanges()
     for entity in tables.keys {
       guard var table = tables.removeValue(forKey: entity) else { continue }

@@ -49,7 +49,9 @@ extension ERPServer {
     guard let table = tables[entity] else { return [] }
     var candidates: [ServerRecord]
     let filter = try query.filter.map(Filter.init)
-    if let after = filter?.modifiedAfter {
+    if let ids = filter?.ids {
+      candidates = ids.compactMap { table.records[$0] }
+    } else if let after = filter?.modifiedAfter {
       // The order of changes is the order of times: only what came later is looked at.
       var low = 0
       var high = table.changes.count
@@ -64,21 +66,20 @@ extension ERPServer {
       candidates = Array(table.records.values)
     }
     if let filter {
-      let known = Set(fields(entity).map(\.name))
+      let columns = Dictionary(fields(entity).map { ($0.name, $0.column) }, uniquingKeysWith: { first, _ in first })
       candidates = try candidates.filter { record in
         try filter.matches { path in
+          if let column = columns[path] { return record.fields[column] }
+          if path == "id" { return .text(record.id) }
           let parts = path.split(separator: "/").map(String.init)
-          guard known.contains(parts[0]) || parts[0] == "id" else { throw ERPRefusal(400, "The field '\(path)' is not known.") }
-          if parts[0] == "id" { return .text(record.id) }
-          if parts.count == 2 { return record.linked[parts[0]]?[parts[1]] }
-          let column = fields(entity).first { $0.name == path }?.column ?? path
-          return record.fields[column]
+          guard parts.count == 2, columns[parts[0]] != nil else { throw ERPRefusal(400, "The field '\(path)' is not known.") }
+          return record.linked[parts[0]]?[parts[1]]
         }
       }
     }
     // The contract promises no order: a fixed shuffle shows whoever relies on one.
-    candidates.sort { Self.shuffle($0.id) < Self.shuffle($1.id) }
-    return candidates.dropFirst(query.skip).prefix(query.top).map { render($0, entity, query) }
+    let places = candidates.indices.map { (place: $0, order: Self.shuffle(candidates[$0].id)) }.sorted { $0.order < $1.order }
+    return places.dropFirst(query.skip).prefix(query.top).map { render(candidates[$0.place], entity, query) }
   }
 
   private static func shuffle(_ id: String) -> UInt64 {
@@ -189,7 +190,7 @@ extension ERPServer {
       guard let text = value.text else { return "The value is not a text." }
       if let limit = field.limit, text.utf16.count > limit { return "The value is longer than \(limit) characters." }
       if !field.choices.isEmpty && !field.choices.contains(text) { return "'\(text)' is not in the list of values." }
-      fields[field.column] = .text(text.trimmingCharacters(in: .whitespaces))
+      fields[field.column] = .text(Self.trimmed(text))
     case .flag:
       guard case .flag = value else { return "The value is not a Boolean." }
       fields[field.column] = value
@@ -205,6 +206,13 @@ extension ERPServer {
     case .linked, .details: break
     }
     return nil
+  }
+
+  /// Without blanks at both ends; most texts have none.
+  private static func trimmed(_ text: String) -> String {
+    let blanks = CharacterSet.whitespaces
+    let hasBlanks = [text.unicodeScalars.first, text.unicodeScalars.last].contains { $0.map(blanks.contains) ?? false }
+    return hasBlanks ? text.trimmingCharacters(in: blanks) : text
   }
 
   private func setLinked(

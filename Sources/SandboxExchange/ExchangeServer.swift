@@ -105,7 +105,7 @@ public actor ExchangeServer {
     guard request.method == .POST else { return HTTPResponse(statusCode: .ok) }
     let body = (try? await request.bodyData) ?? Data()
     let wantsAffinity = request.headers[HTTPHeader("X-PreferServerAffinity")]?.lowercased() == "true"
-    let cookie = request.headers[HTTPHeader("Cookie")]?.split(separator: ";").map { $0.trimmingCharacters(in: .whitespaces) }
+    let cookie = request.headers[HTTPHeader("Cookie")]?.split(separator: ";").map { String($0.drop { $0 == " " }) }
       .first { $0.hasPrefix(Self.affinityCookie) }
     var answer = await answer(
       Array(body), user: user, anchor: request.headers[HTTPHeader("X-AnchorMailbox")] ?? "", cookie: cookie ?? "")

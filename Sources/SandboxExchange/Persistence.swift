@@ -66,7 +66,7 @@ extension ExchangeServer {
 
   /// Writes what changed since the last call. Without a file it only forgets that it changed.
   public func keep() throws {
-    var rows = unwritten
+    var rows = database == nil ? RowChanges(areWritten: false) : unwritten
     unwritten = RowChanges()
     for address in mailboxes.takeTouched() {
       let mailbox: ServerMailbox? = try mailboxes.withoutMark(address) { mailbox in

@@ -17,15 +17,18 @@ public struct RowChanges: Sendable {
   }
 
   private(set) var rows: [Row] = []
+  private let areWritten: Bool
 
   /// Nothing to write.
-  public init() {}
+  /// - Parameter areWritten: false: there is no file, so what is put is not even encoded.
+  public init(areWritten: Bool = true) { self.areWritten = areWritten }
 
   /// Whether there is nothing to write.
   public var isEmpty: Bool { rows.isEmpty }
 
   /// Writes a value, or removes it where it is nil.
   public mutating func put(_ value: (some Encodable)?, space: String, key: String) throws {
+    guard areWritten else { return }
     rows.append(Row(space: space, key: key, value: try value.map { try JSONEncoder().encode($0) }))
   }
 
