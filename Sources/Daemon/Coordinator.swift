@@ -71,8 +71,11 @@ actor Coordinator {
     self.makeEngine = makeEngine
   }
 
-  /// Takes effect with the next round.
-  func reload(_ settings: Settings) { self.settings = settings }
+  /// Takes effect with the next round; who is left out is noted now.
+  func reload(_ settings: Settings) throws(SyncError) {
+    try makeEngine(settings).noteParticipants()
+    self.settings = settings
+  }
 
   /// Where the record types lie in the mailboxes, as far as the cache knows.
   func knownFolders() throws(SyncError) -> [(employee: Employee, kind: RecordKind, folder: FolderID)] {

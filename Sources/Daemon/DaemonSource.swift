@@ -180,7 +180,7 @@ final class DaemonSource: ControlSource {
     case .approve(let id): return decide(id, .approved)
     case .discard(let id): return decide(id, .discarded)
     case .logLevel(let level):
-      await coordinator.reload(settings.logging(level))
+      do { try await coordinator.reload(settings.logging(level)) } catch { return .failure(error) }
       return .success("log level \(level.rawValue) until the configuration is read again")
     case .restore(let entry): return await restore(entry)
     case .undo(let run, let plan):
@@ -244,7 +244,7 @@ final class DaemonSource: ControlSource {
       $0.settings = completed
       $0.configurationChanged = Self.changeTime(configurationPath)
     }
-    await coordinator.reload(completed)
+    do { try await coordinator.reload(completed) } catch { return .failure(error) }
     onChange()
     wakes.refresh()
     return .success("configuration taken over")

@@ -41,6 +41,7 @@ extension Service {
     let coordinator = Coordinator(settings: settings) { settings in
       SyncEngine(settings: settings, parts: connect(settings).parts(store: store, installation: installation, echo: note))
     }
+    try await coordinator.reload(settings)
     let wakes = WakeService(coordinator: coordinator, connect: connect, note: note)
     let source = DaemonSource(
       settings: settings, configurationPath: configurationPath, store: store, coordinator: coordinator, log: log, mountPoint: directory,

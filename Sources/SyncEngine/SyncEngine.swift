@@ -53,12 +53,15 @@ public struct SyncEngine: Sendable {
     }
   }
 
+  /// Notes who is left out, though no round is asked for before they take part again: what the mount showed of them is gone by then.
+  public func noteParticipants() throws(SyncError) { try Participation(parts: parts).note(try spokes(employees: nil, kinds: nil)) }
+
   /// Looks at mailboxes that told of changes, several of them at once. Of the ERP it is read what changed there by its times; what was deleted
   /// there, and who is who, is left to the schedules.
   /// - Parameter told: the record types concerned, by the employees' addresses.
   /// - Returns: one report an employee and type. A failure of the ERP fails every report.
   public func attend(_ told: [String: Set<RecordKind>]) async throws(SyncError) -> [CycleReport] {
-    try Participation(parts: parts).note(try self.spokes(employees: nil, kinds: nil))
+    try noteParticipants()
     let spokes = try spokes(employees: Array(told.keys), kinds: nil).filter { told[$0.employee.email]?.contains($0.kind) ?? false }
     return try await inRound(spokes, isWoken: true, width: Self.width(spokes)) { round throws(SyncError) in try await round.serve(spokes) }
   }
@@ -69,7 +72,7 @@ public struct SyncEngine: Sendable {
   ///   - kinds: record types; nil: all of the policy.
   /// - Returns: one report for each employee and type that was behind. A failure of the ERP fails every report.
   public func carry(employees: [String]?, kinds: Set<RecordKind>?) async throws(SyncError) -> [CycleReport] {
-    try Participation(parts: parts).note(try self.spokes(employees: nil, kinds: nil))
+    try noteParticipants()
     let spokes = try spokes(employees: employees, kinds: kinds)
     return try await inRound(spokes, width: Self.width(spokes)) { round throws(SyncError) in try await round.carry(spokes) }
   }
@@ -203,7 +206,7 @@ public struct SyncEngine: Sendable {
   /// What a cycle would do, without writing anywhere but the given store, which is a copy.
   /// - Returns: one line a step, in the order of employees and types.
   public func plan(employees: [String]?, kinds: Set<RecordKind>?) async throws(SyncError) -> [PlanLine] {
-    try Participation(parts: parts).note(try self.spokes(employees: nil, kinds: nil))
+    try noteParticipants()
     let spokes = try spokes(employees: employees, kinds: kinds)
     let round = try await begin(spokes) { _ in }
     if let failure = round.failures.sorted(by: { $0.key < $1.key }).first { throw failure.value }

@@ -84,6 +84,20 @@ def test_reload_takes_a_good_file_and_refuses_a_bad_one(mounted):
     assert "conflict: exchange" in mounted.daemon.read("policies/Sales.yaml")
 
 
+def test_whoever_is_switched_off_and_on_again_between_two_rounds_has_all_files_back(mounted):
+    folder = mounted.mount / "alice@example.test"
+    before = {path.relative_to(folder): path.read_bytes() for path in folder.glob("*/*.*") if path.parent.name != ".control"}
+    assert len(before) > 2
+    on = mounted.config.read_text()
+    mounted.config.write_text(on.replace("email: alice@example.test", "email: alice@example.test, sync: false"))
+    assert mounted.daemon.control("ctl", "reload\n") == 0
+    assert not folder.exists()
+    mounted.config.write_text(on)
+    assert mounted.daemon.control("ctl", "reload\n") == 0
+    mounted.daemon.sync()
+    assert {path: (folder / path).read_bytes() for path in before} == before
+
+
 def test_no_secret_is_shown_anywhere(mounted):
     for secret in ["sandbox-delegate", "sandbox-erp"]:
         for path in (mounted.mount / ".control").rglob("*"):
