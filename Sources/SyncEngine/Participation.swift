@@ -31,17 +31,29 @@ struct Participation: Sendable {
   /// Whether the spoke was left out since it last took part.
   func wasOff(_ spoke: Spoke) throws(SyncError) -> Bool { try parts.store.read { try $0.cursor(Spoke.offCursor(spoke.name)) } != nil }
 
-  /// Unlinks every pair, so that the next cycle is a first run: it pairs what belongs together by its stamps and deletes nothing.
+  /// Unlinks every pair, so that the next cycle is a first run: it pairs what belongs together by its stamps and deletes nothing. A record that
+  /// was made from an item which is not marked yet stays linked to it: nothing else tells that the two are one.
   func forget(_ spoke: Spoke, _ links: [Link], folder: FolderID) throws(SyncError) {
     let outcome = Outcome(spoke: spoke, zones: parts.zones)
     try parts.store.write { transaction in
-      for link in links { try outcome.removeLink(Pair(link: link), transaction) }
+      let unmarked = Set(try transaction.reader.openIntents(mailbox: spoke.mailbox).filter { $0.side == .erp }.map(\.id))
+      for link in links {
+        if let creation = link.operationID, unmarked.contains(creation), try areBothHere(link, folder, transaction.reader) { continue }
+        try outcome.removeLink(Pair(link: link), transaction)
+      }
       let cursors = [
         spoke.initialisedCursor, spoke.progressCursor(.erp), spoke.progressCursor(.exchange), spoke.policyCursor, spoke.marksCursor,
         spoke.placeCursor, spoke.folderCursor(folder), Spoke.offCursor(spoke.name),
       ]
       for cursor in cursors { try transaction.setCursor(cursor, nil) }
     }
+  }
+
+  /// Whether a pair's record is still in the ERP, and its item not known to lie in another folder.
+  private func areBothHere(_ link: Link, _ folder: FolderID, _ reader: any RecordReader) throws -> Bool {
+    guard let entity = try link.entityID.flatMap({ try reader.entity($0, kind: link.kind) }), !entity.isDeleted else { return false }
+    let place = try link.itemID.flatMap { try reader.item($0, kind: link.kind, mailbox: link.mailbox) }?.item.folder
+    return place == nil || place == folder
   }
 
   private static func known(_ reader: any RecordReader) throws -> [String] {

@@ -111,3 +111,20 @@ def test_forgotten_sync_states_and_ended_sessions_double_nothing(office):
     office.erp.login()
     settle(office)
     assert texts(office, "theirs") == everywhere(["first"]) and texts(office, "ours 2") == everywhere(["first"])
+
+
+def test_a_record_whose_item_could_not_be_marked_stays_one_while_its_owner_is_switched_off_and_on(office):
+    for _, box in office.sides.values():
+        box.create("theirs")
+    office.control.fault("exchange", kind="timeout", operation="UpdateItem", limit=0, count=99)
+    office.daemon.control("sync", "all wait\n")
+    office.control.mend("exchange")
+    assert {kind: box.find("theirs")[0].erp_record_id for kind, (_, box) in office.sides.items()} == dict.fromkeys(kinds.KINDS)
+    for erp, _ in office.sides.values():
+        erp.change("theirs", "second")
+    for old, new in [("policy: alice}", "policy: alice, sync: false}"), ("policy: alice, sync: false}", "policy: alice}")]:
+        office.edit((old, new))
+        assert office.daemon.control("ctl", "reload\n") == 0
+        office.daemon.sync()
+    settle(office)
+    assert texts(office, "theirs") == everywhere(["second"])
