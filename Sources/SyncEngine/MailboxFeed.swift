@@ -168,7 +168,9 @@ struct MailboxFeed: Sendable {
       try reader.neighbours(kind: spoke.kind, mailbox: spoke.mailbox, excluding: Set(ids), limit: Self.canaries).compactMap(\.itemID)
     }
     let answers = try await exchange.items(ids + neighbours, kind: spoke.kind, in: spoke.mailbox)
-    let canaryAnswered = answers.dropFirst(ids.count).contains { if case .success = $0 { true } else { false } }
+    let canaries = answers.dropFirst(ids.count)
+    let canaryAnswered = canaries.contains { if case .success = $0 { true } else { false } }
+    try noteRead(canaries, folder)
     for (index, entry) in batch.enumerated() {
       // The item's own copy elsewhere: the stamp, but not an item that another link knows.
       let elsewhere = found.filter { $0.foreignID == entry.link.entityID && $0.version.id != entry.item.version.id }
@@ -176,6 +178,15 @@ struct MailboxFeed: Sendable {
       let moved = (entry.link.moveKey ?? entry.item.moveKey).flatMap { arrivals[$0] }?.first { $0.created == entry.item.created }
       try settle(
         entry.item, entry.link, answer: answers[index], elsewhere: elsewhere, back: moved, folder: folder, canaryAnswered: canaryAnswered)
+    }
+  }
+
+  /// Known items that were read beside others: what a listing left out about them, that they are private by now for one, is known so.
+  private func noteRead(_ answers: ArraySlice<Result<Item, SyncError>>, _ folder: FolderID) throws(SyncError) {
+    try parts.store.write { transaction in
+      for case .success(let item) in answers where item.folder == nil || item.folder == folder {
+        _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox)
+      }
     }
   }
 
