@@ -104,11 +104,14 @@ struct Forking: Sendable {
     let now = parts.surroundings.now()
     try parts.store.write { transaction in
       _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox, isCreated: true)
+      // What is not as it was written was changed by a user since: what was sent is what both sides agreed on.
+      let isChanged = isLate || item.version.changeKey != version.changeKey
+      if isChanged { try transaction.reconsider(item: item.version.id, kind: spoke.kind, mailbox: spoke.mailbox) }
+      let written = executor.exchange.support(for: spoke.kind).projected(intent.payload)
       let copied = ConflictCopy.unmarked(intent.payload, spoke.kind).restricted(to: parts.erp.support(for: spoke.kind).fields)
       try executor.outcome.saveLink(
-        Pair(), entity: entity, item: item, baseEntity: isLate ? Base(fields: copied, version: nil) : nil, operation: intent.id,
-        origin: .erp,
-        at: now, transaction)
+        Pair(), entity: entity, item: item, baseEntity: isLate ? Base(fields: copied, version: nil) : nil,
+        baseItem: isChanged ? Base(fields: written, version: nil) : nil, operation: intent.id, origin: .erp, at: now, transaction)
       try transaction.close(intent.id)
     }
   }
