@@ -80,6 +80,10 @@ struct MemoryReader: RecordReader {
     byID(rows(kind, mailbox) { $0.foreignID == foreignID && $0.presence != .deleted })
   }
 
+  func hadItem(_ entity: EntityID, kind: RecordKind, mailbox: Mailbox) throws -> Bool {
+    !rows(kind, mailbox) { $0.foreignID == entity && $0.presence == .deleted }.isEmpty
+  }
+
   func items(kind: RecordKind, mailbox: Mailbox, email: String) throws -> [StoredItem] {
     byID(rows(kind, mailbox) { $0.presence != .deleted && $0.item?.fields.text(.email1)?.lowercased() == email })
   }

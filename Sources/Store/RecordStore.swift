@@ -27,6 +27,7 @@ public protocol RecordReader {
   func items(kind: RecordKind, mailbox: Mailbox, after revision: Int64, limit: Int) throws -> [StoredItem]
   func itemMarks(kind: RecordKind, mailbox: Mailbox, after revision: Int64, limit: Int) throws -> [ItemMark]
   func items(kind: RecordKind, mailbox: Mailbox, foreignID: EntityID) throws -> [StoredItem]
+  func hadItem(_ entity: EntityID, kind: RecordKind, mailbox: Mailbox) throws -> Bool
   func items(kind: RecordKind, mailbox: Mailbox, email: String) throws -> [StoredItem]
   func leftItems(kind: RecordKind, mailbox: Mailbox) throws -> [StoredItem]
   func itemsToFetch(kind: RecordKind, mailbox: Mailbox, limit: Int) throws -> [ItemID]

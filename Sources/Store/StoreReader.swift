@@ -120,6 +120,14 @@ public struct StoreReader {
       [mailbox.address, kind.rawValue, foreignID.rawValue], storedItem)
   }
 
+  /// Whether an item with this foreign id is known to have been deleted.
+  public func hadItem(_ entity: EntityID, kind: RecordKind, mailbox: Mailbox) throws -> Bool {
+    try !db.rows(
+      "SELECT 1 FROM item WHERE mailbox = ? AND kind = ? AND foreign_id = ? AND presence = 2 LIMIT 1",
+      [mailbox.address, kind.rawValue, entity.rawValue]
+    ) { _ in true }.isEmpty
+  }
+
   /// Items that have this e-mail address (lower case), or of emails this Message-ID (`Fields.lookupKey`), and are not deleted.
   public func items(kind: RecordKind, mailbox: Mailbox, email: String) throws -> [StoredItem] {
     try db.rows(

@@ -26,6 +26,7 @@ struct Executor: Sendable {
   let folder: FolderID
   let run: String
 
+  var feed: MailboxFeed { MailboxFeed(parts: parts, log: log, spoke: spoke, exchange: exchange) }
   var outcome: Outcome { Outcome(spoke: spoke, zones: parts.zones) }
 
   /// What a chunk did.

@@ -44,7 +44,9 @@ struct MailboxWriter: Sendable {
       default: deletes.append(write)
       }
     }
-    tally.add(try await create(creates))
+    let returned = try await findReturned(creates)
+    tally.failures += returned.failures
+    tally.add(try await create(creates.filter { !returned.entities.contains($0.1.foreignID) }))
     tally.add(try await update(updates))
     let occurrences = deletes.filter { $0.pair.item?.item.form == .occurrence }
     let whole = deletes.filter { $0.pair.item?.item.form != .occurrence }
@@ -66,6 +68,33 @@ struct MailboxWriter: Sendable {
       try await exchange.create(creates.map(\.1), kind: spoke.kind, in: executor.folder, of: spoke.mailbox)
     }
     return try await finish(zip(creates, answers).map { ($0.0, $1, $0.1.fields, "created-items") })
+  }
+
+  /// Of records whose former item is gone one may have come back that no listing has told of: it is looked for, and read before anything is made
+  /// in its place. What becomes of the two is decided then.
+  private func findReturned(_ creates: [(DueWrite, NewItem)]) async throws(SyncError) -> (entities: Set<EntityID>, failures: Int) {
+    let former = try parts.store.read { reader in
+      try creates.map(\.1.foreignID).filter { try reader.hadItem($0, kind: spoke.kind, mailbox: spoke.mailbox) }
+    }
+    guard !former.isEmpty else { return ([], 0) }
+    let found = try await exchange.stampedItems(former, kind: spoke.kind, in: spoke.mailbox).filter { $0.folder == executor.folder }
+    func unread(_ items: [StampedItem]) throws(SyncError) -> [StampedItem] {
+      try parts.store.read { reader in
+        try items.filter { try reader.item($0.version.id, kind: spoke.kind, mailbox: spoke.mailbox)?.presence != .present }
+      }
+    }
+    let returned = try unread(found)
+    guard !returned.isEmpty else { return ([], 0) }
+    _ = try await executor.feed.fetch(returned.map(\.version.id))
+    let missed = Set(try unread(returned).map(\.foreignID))
+    let entities = Set(returned.map(\.foreignID))
+    for (write, item) in creates where entities.contains(item.foreignID) {
+      try parts.store.write { try $0.close(write.operation) }
+      guard missed.contains(item.foreignID) else { continue }
+      let reason = "an item of this record is in the folder already and cannot be read"
+      try executor.noteFailure(of: write.pair, "create", SyncError(.transient, reason))
+    }
+    return (entities, missed.count)
   }
 
   private func update(_ updates: [(DueWrite, ItemUpdate)]) async throws(SyncError) -> Executor.Tally {
@@ -136,8 +165,7 @@ struct MailboxWriter: Sendable {
       }
     }
     if !stale.isEmpty {
-      let feed = MailboxFeed(parts: parts, log: executor.log, spoke: spoke, exchange: exchange)
-      _ = try await feed.fetch(stale)
+      _ = try await executor.feed.fetch(stale)
     }
     guard !written.isEmpty else { return tally }
     let read = try await exchange.items(written.map(\.version.id), kind: spoke.kind, in: spoke.mailbox)
@@ -210,6 +238,10 @@ struct MailboxWriter: Sendable {
       case .failure(let error):
         // The intent stays open: the next cycle marks the item.
         executor.log.write(.warning, "\(entry.0.pair.name): the new record's id could not be noted on the item yet: \(error)", spoke)
+        // Where it went is asked before anything that comes under another id is taken for new.
+        if error.code == .notFound {
+          try parts.store.write { try $0.reportRemoved(entry.2.version.id, kind: spoke.kind, mailbox: spoke.mailbox) }
+        }
       }
     }
   }
