@@ -141,6 +141,9 @@ public struct AcumaticaClient: ERPPort {
   public func close() async { await session.close() }
 
   /// See `ERPPort`.
+  public var requestSeconds: Int { ERPSession.timeoutSeconds }
+
+  /// See `ERPPort`.
   public func support(for kind: RecordKind) -> FieldSupport { EntityMapping.support(for: kind) }
 
   /// See `ERPPort`.

@@ -26,7 +26,7 @@ actor ERPSession {
   private var refusals = 0
 
   /// Queue and cold start of a site take minutes; the connection stays silent meanwhile.
-  private static let timeoutSeconds = 600
+  static let timeoutSeconds = 600
   /// How often one request is refused for too many requests before its caller hears of it.
   private static let patience = 6
   /// The longest pause that is waited out, in milliseconds.

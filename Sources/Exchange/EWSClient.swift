@@ -255,5 +255,8 @@ public final class EWSClient: ExchangePort {
   }
 
   /// See `ExchangePort`.
+  public var requestSeconds: Int { Self.timeoutSeconds }
+
+  /// See `ExchangePort`.
   public func support(for kind: RecordKind) -> FieldSupport { ItemMapping.support(for: kind) }
 }

@@ -27,6 +27,9 @@ public protocol ERPPort: ERPMailPort {
   /// The employees with their owner codes and workgroups.
   func employees() async throws(SyncError) -> [ERPEmployee]
 
+  /// Seconds after which a request without an answer is given up.
+  var requestSeconds: Int { get }
+
   /// Ends the session (sign-out); the next call signs in again.
   func close() async
 

@@ -2,6 +2,9 @@
 ///
 /// Calls throw for failures of the whole request; failures of one record are in its own result, in the order of the input.
 public protocol ExchangePort: ExchangeMailPort {
+  /// Seconds after which a request without an answer is given up.
+  var requestSeconds: Int { get }
+
   /// Finds the folder of a record type, creating the separate folder when `name` is given and it is missing (EWS GetFolder, FindFolder, CreateFolder).
   /// - Parameter name: the separate folder's name, directly under the mailbox's root; nil: the mailbox's own folder of the type.
   /// - Parameter create: false: nil is returned instead of creating.

@@ -1,4 +1,13 @@
-import Model
+public import Model
+
+/// The list of people that one side had when its changes were written to the other: what the write did, done to what this side had before.
+/// - Parameters:
+///   - written: what reached the other side.
+///   - before: what that side had when the two last agreed.
+///   - other: what this side had then.
+public func peopleAgreed(written: Fields, since before: Fields, other: Fields) -> Value? {
+  AttendeeMerge(written[.attendees], since: before[.attendees]).applied(to: other[.attendees])
+}
 
 /// The people invited to an event, merged person by person: what one side added, took out or changed since it was last agreed on is done to the
 /// list of the other. Whom the other side alone has stays.

@@ -127,6 +127,9 @@ struct SimulatedERP: ERPPort {
 
   func close() async {}
 
+  /// Whoever waits in vain gives up at once.
+  var requestSeconds: Int { 0 }
+
   func support(for kind: RecordKind) -> FieldSupport { RecordShape.of(kind).erp }
 }
 

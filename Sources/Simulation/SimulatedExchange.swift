@@ -267,6 +267,9 @@ struct SimulatedExchange: ExchangePort {
 
   func probe(_ mailbox: Mailbox) async throws(SyncError) -> MailboxProbe { MailboxProbe(serverVersion: "15.2", contactCount: 0) }
 
+  /// Whoever waits in vain gives up at once.
+  var requestSeconds: Int { 0 }
+
   func support(for kind: RecordKind) -> FieldSupport { RecordShape.of(kind).exchange }
 }
 

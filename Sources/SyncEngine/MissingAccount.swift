@@ -8,6 +8,8 @@ struct MissingAccount: ExchangePort {
     SyncError(.configuration, "the Exchange account '\(name)' is not connected: check its section in the configuration")
   }
 
+  var requestSeconds: Int { 0 }
+
   func folder(of kind: RecordKind, named name: String?, in mailbox: Mailbox, create: Bool) async throws(SyncError) -> FolderID? {
     throw error
   }

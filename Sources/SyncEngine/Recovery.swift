@@ -1,4 +1,5 @@
 import Model
+import Reconcile
 import Store
 
 /// Looks up on the remote what open intents brought about, before anything is tried again.
@@ -16,14 +17,21 @@ struct Recovery: Sendable {
     settlingMilliseconds = guards.settlingMilliseconds
   }
 
+  /// Writes that name no version of a record.
+  private static let unconditional: Set<String> = ["create", Forking.action, EmailContacts.action, "delete", "withdraw"]
+
   /// A creation or a delete that was under way when its process ended may be carried out after the look-up, and would then be taken for a
-  /// user's: it is given its time first. An update names the version that it changes.
+  /// user's: it is given its time first, from when its sender can have given up at the latest. An update names the version that it changes.
   private func letSettle(_ open: [Intent]) async throws(SyncError) {
-    let unconditional = open.filter {
-      $0.sends > 0 && ["create", Forking.action, EmailContacts.action, "delete", "withdraw"].contains($0.action)
+    var ends: [Int64] = []
+    for intent in open where intent.sends > 0 && Self.unconditional.contains(intent.action) {
+      // A creation whose record is linked already is only to be marked.
+      if try linkedEntity(intent) != nil { continue }
+      let patience = intent.side == .erp ? parts.erp.requestSeconds : exchange.requestSeconds
+      ends.append(intent.time.milliseconds + Int64(patience) * 1000)
     }
-    guard let latest = unconditional.map(\.time).max() else { return }
-    let left = latest.milliseconds + settlingMilliseconds - parts.surroundings.now().milliseconds
+    guard let latest = ends.max() else { return }
+    let left = latest + settlingMilliseconds - parts.surroundings.now().milliseconds
     // A clock that was set back must not stop the mailbox.
     guard left > 0 else { return }
     try await parts.letSettle(milliseconds: min(left, settlingMilliseconds))
@@ -102,12 +110,30 @@ struct Recovery: Sendable {
     try parts.store.write { transaction in
       _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox)
       if var link = try transaction.reader.link(item: id, kind: spoke.kind, mailbox: spoke.mailbox), var base = link.baseItem?.fields {
-        for field in intent.payload.names where item.fields.same(field, in: intent.payload) { base[field] = item.fields[field] }
+        for field in intent.payload.names where item.fields.same(field, in: intent.payload) {
+          try takeForAgreed(field, intent, since: base, &link, transaction.reader)
+          base[field] = item.fields[field]
+        }
         link.baseItem = Base(fields: base, version: nil)
         _ = try transaction.save(link)
       }
       try keepMatch(intent, item, transaction)
       try transaction.close(intent.id)
+    }
+  }
+
+  /// What reached an item is what its record had: where a user put the record back to what it was before that, it has changed since.
+  private func takeForAgreed(
+    _ field: Field, _ intent: Intent, since base: Fields, _ link: inout Link, _ reader: any RecordReader
+  ) throws {
+    guard let former = link.baseEntity?.fields, let entity = try link.entityID.flatMap({ try reader.entity($0, kind: spoke.kind) }) else {
+      return
+    }
+    let sent = parts.erp.support(for: spoke.kind).projected(intent.payload)
+    if field == .attendees {
+      link.baseEntity?.fields[field] = peopleAgreed(written: intent.payload, since: base, other: former)
+    } else if sent[field] != nil, entity.entity.fields.same(field, in: former) {
+      link.baseEntity?.fields[field] = sent[field]
     }
   }
 
@@ -202,12 +228,17 @@ struct Recovery: Sendable {
     guard let id = intent.entityID, case .success(let entity)? = try await parts.erp.entities([id], kind: spoke.kind).first else {
       return try close(intent)
     }
+    let support = parts.erp.support(for: spoke.kind)
     try parts.store.write { transaction in
       _ = try transaction.observe(entity, kind: spoke.kind)
       if var link = try transaction.reader.link(entity: id, kind: spoke.kind, mailbox: spoke.mailbox), var base = link.baseEntity?.fields {
+        // As it was when the write was decided: a user may have put the item back to what it was before that.
+        let item = try link.itemID.flatMap { try transaction.reader.item($0, kind: spoke.kind, mailbox: spoke.mailbox) }?.item.fields
+        let source = item.map(support.projected)
         // A list of people may have been merged from both sides, and the item not have it yet.
         for field in intent.payload.names where field != .attendees && entity.fields.same(field, in: intent.payload) {
           base[field] = entity.fields[field]
+          if let source, source.same(field, in: intent.payload) { link.baseItem?.fields[field] = item?[field] }
         }
         link.baseEntity = Base(fields: base, version: nil)
         _ = try transaction.save(link)
@@ -219,17 +250,20 @@ struct Recovery: Sendable {
 
   /// A matched pair whose first write arrived is a pair, though its link could not be kept.
   private func keepMatch(_ intent: Intent, _ entity: Entity, _ transaction: any RecordTransaction) throws {
-    let hasArrived = !intent.payload.isEmpty && intent.payload.names.allSatisfy { entity.fields.same($0, in: intent.payload) }
-    guard hasArrived, intent.link == nil, let id = intent.itemID,
+    guard hasArrived(intent, in: entity.fields), intent.link == nil, let id = intent.itemID,
       let item = try transaction.reader.item(id, kind: spoke.kind, mailbox: spoke.mailbox), item.presence == .present
     else { return }
-    try executor.outcome.noteMatch(
-      entity, item.item, agreed: entity.fields.restricted(to: Set(intent.payload.names)), transaction)
+    try executor.outcome.noteMatch(entity, item.item, agreed: parts.erp.support(for: spoke.kind).projected(intent.payload), transaction)
+  }
+
+  /// Whether a write arrived: one value of it is enough, for a user may have changed the others since.
+  private func hasArrived(_ intent: Intent, in fields: Fields) -> Bool {
+    intent.payload.names.contains { fields.same($0, in: intent.payload) }
   }
 
   private func keepMatch(_ intent: Intent, _ item: Item, _ transaction: any RecordTransaction) throws {
-    let hasArrived = !intent.payload.isEmpty && intent.payload.names.allSatisfy { item.fields.same($0, in: intent.payload) }
-    guard hasArrived, intent.link == nil, let id = intent.entityID, let entity = try transaction.reader.entity(id, kind: spoke.kind),
+    guard hasArrived(intent, in: item.fields), intent.link == nil, let id = intent.entityID,
+      let entity = try transaction.reader.entity(id, kind: spoke.kind),
       !entity.isDeleted
     else { return }
     try executor.outcome.noteMatch(

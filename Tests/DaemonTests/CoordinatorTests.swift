@@ -9,6 +9,7 @@ import Testing
 /// An ERP without records, for rounds that end at once.
 private struct EmptyERP: ERPPort {
   private var refusal: SyncError { SyncError(.notFound, "there are no records here") }
+  var requestSeconds: Int { 0 }
   func changes(of kind: RecordKind, since cursor: String?, page: String?) async throws(SyncError) -> EntityChangePage { throw refusal }
   func versions(of kind: RecordKind) async throws(SyncError) -> [EntityID: String] { throw refusal }
   func entities(_ ids: [EntityID], kind: RecordKind) async throws(SyncError) -> [Result<Entity, SyncError>] { throw refusal }
