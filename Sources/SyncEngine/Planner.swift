@@ -277,7 +277,9 @@ struct Planner: Sendable {
       if try Twins.isCopied(item.item, spoke, reader) { return nil }
       // Of a message the link remembers no values: the linked one is as it was made.
       let agreed = spoke.kind == .emails ? nil : link.baseItem?.fields
-      let isUntouched = !item.item.isPrivate && item.item.fields.differences(from: agreed ?? other.item.fields).isEmpty
+      // The linked one may have moved on before this one was read.
+      let isAsMade = item.item.isAsMade || item.item.fields.differences(from: agreed ?? other.item.fields).isEmpty
+      let isUntouched = !item.item.isPrivate && isAsMade
       return isUntouched
         ? Pair(item: item, isTwin: true)
         : Pair(item: item, obstacle: "made twice by a write that was taken for lost, and edited since: both stay")
@@ -332,5 +334,14 @@ struct Planner: Sendable {
     try items.filter {
       try $0.presence == .present && reader.link(item: $0.item.version.id, kind: spoke.kind, mailbox: spoke.mailbox) == nil
     }
+  }
+}
+
+extension Item {
+  /// Whether nobody has changed it since it was made: no person is as fast as a server that completes what it has just made. A copy was often
+  /// last changed before it was made.
+  fileprivate var isAsMade: Bool {
+    guard let created, let modified else { return false }
+    return (0..<1000).contains(modified.milliseconds - created.milliseconds)
   }
 }
