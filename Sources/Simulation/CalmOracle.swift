@@ -34,10 +34,7 @@ struct CalmOracle {
     let shape = RecordShape.of(kind)
     let births = Dictionary(grouping: world.entities.filter { $0.kind == kind }, by: { Token($0.fields[shape.birth])?.number ?? 0 })
     for (birth, entities) in births.sorted(by: { $0.key < $1.key }) where birth > 0 && entities.count > oracle.allowance(of: birth) {
-      // A cache that is lost before the item was marked, whose record is changed before the rebuild: nothing tells the two apart. Where the
-      // ERP has no place for the creation's mark, nor does anything tell them apart while the cache is there.
-      if oracle.cacheWasExchanged || !shape.isMarkedInERP && oracle.doubts > 0, differ(entities) { continue }
-      // Nor does anything where the mailbox seemed empty to the first run after that: the record got an item of its own.
+      // Nothing tells the two apart where the mailbox seemed empty to the first run after a lost cache: the record got an item of its own.
       if oracle.wasBlindAfterLoss { continue }
       oracle.report("I3", "\(entities.map(\.id.rawValue)) are one record of birth \(birth)")
     }
@@ -51,6 +48,8 @@ struct CalmOracle {
         if !world.entities.contains(where: { $0.id == stamp && isInScope($0, mailbox) }) { continue }
         // What is no longer synchronized stays as it is.
         if let stamp, isDetached(stamp, kind, Mailbox(address: box.address)) { continue }
+        // Nor is one taken away whose delete was discarded with a held plan.
+        if items.contains(where: { isDiscarded("item:\($0.id)", kind, mailbox) }) { continue }
         oracle.report("I3", "\(items.map(\.id.rawValue)) in mailbox \(mailbox) are all \(stamp?.rawValue ?? "")")
       }
     }
@@ -62,12 +61,6 @@ struct CalmOracle {
 
   /// What a user edited is a record of its own, though a server made it twice.
   private func differ(_ items: [SimItem]) -> Bool { items.contains { !$0.fields.differences(from: items[0].fields).isEmpty } }
-
-  private func differ(_ entities: [SimEntity]) -> Bool {
-    entities.contains {
-      !$0.fields.differences(from: entities[0].fields).isEmpty || $0.isActive != entities[0].isActive || $0.owner != entities[0].owner
-    }
-  }
 
   /// Whether a step that concerns the record was discarded with a held plan: both sides stay as they are, by a person's decision.
   private func isDiscarded(_ subject: String, _ kind: RecordKind, _ mailbox: Int) -> Bool {
@@ -132,7 +125,8 @@ struct CalmOracle {
         let hasNeighbour = world.mailboxes[mailbox].items.contains { other in
           other.kind == kind && other.place == world.place(mailbox, kind) && isLinked(other, box)
         }
-        if section.direction != .toExchange && hasNeighbour && entity.fields.hasStatusCounterpart {
+        let isLeftToAPerson = isDiscarded("entity:\(entity.id)", kind, mailbox)
+        if section.direction != .toExchange && hasNeighbour && entity.fields.hasStatusCounterpart && !isLeftToAPerson {
           oracle.report("I1", "\(entity.id) is linked to \(link.itemID?.rawValue ?? "nothing"), which is gone")
         }
         continue

@@ -25,8 +25,11 @@ final class Oracle {
   /// Entities that left a filter, or may have.
   private var mayHaveLeft: Set<EntityID> = []
   /// Writes whose outcome the engine could not know.
-  private(set) var doubts = 0
+  private var doubts = 0
   private(set) var interrupted: Set<OperationID> = []
+  /// Of them the creations of items that are open, and those that the engine gave up without finding their item.
+  private var creationsInDoubt: [OperationID: Intent] = [:]
+  private var takenForLost: Set<OperationID> = []
   /// Texts that a user may have seen or not before writing another in their place.
   private var inDoubt: Set<Int> = []
   /// Conflict copies made, by birth.
@@ -37,6 +40,8 @@ final class Oracle {
   private var copiesMade: [Int: Int] = [:]
   /// Creations that a server carried out twice or long after their sender gave up, by birth.
   private var late: [Int: Int] = [:]
+  /// Creations whose record nothing told from one that was there, by birth.
+  private var unknowable: [Int: Int] = [:]
   /// Caches may have been exchanged for older ones: what they say of the past is not to be relied on.
   private(set) var cacheWasExchanged = false
   /// After that a mailbox, or the ERP, seemed empty to a first run.
@@ -64,8 +69,16 @@ final class Oracle {
   /// user wrote over it before the look-up, look as if both had written at once: a conflict, by the policy, with the journal.
   func noteInterruptedWrites() {
     let open = (try? cache.read { try $0.openIntents(mailbox: nil) }) ?? []
+    for (id, intent) in creationsInDoubt where !open.contains(where: { $0.id == id }) {
+      creationsInDoubt[id] = nil
+      let link = try? cache.read { reader in
+        try intent.entityID.flatMap { try reader.link(entity: $0, kind: intent.kind, mailbox: intent.mailbox) }
+      }
+      if link?.operationID != id { takenForLost.insert(id) }
+    }
     for intent in open where intent.sends > 0 && interrupted.insert(intent.id).inserted {
       doubts += 1
+      if intent.side == .exchange && intent.action == "create" { creationsInDoubt[intent.id] = intent }
       guard intent.action == "update" else { continue }
       for field in intent.payload.names { if let token = Token(intent.payload[field]) { inDoubt.insert(token.number) } }
     }
@@ -116,10 +129,21 @@ final class Oracle {
       // Nothing tells an event that a server doubled from one that a user made.
       world.mail.cause(entity.id)
     }
+    noteUnknowable(entity, of: birth)
     let twins = world.entities.filter { self.birth($0.fields, $0.kind) == birth && !isConflictCopy($0.fields) }.count
     if twins > 1 + doubts + copies(of: birth) && !isConflictCopy(entity.fields) && !cacheWasExchanged {
       report("I3", "\(twins) records in the ERP of birth \(birth)")
     }
+  }
+
+  /// A cache that is lost before the item was marked, whose record is changed before the rebuild: nothing tells the two apart. Where the ERP has
+  /// no place for the creation's mark, nor does anything tell them apart while the cache is there. By their difference now: users may make
+  /// the two equal later.
+  private func noteUnknowable(_ entity: SimEntity, of birth: Int) {
+    guard cacheWasExchanged || !RecordShape.of(entity.kind).isMarkedInERP && doubts > 0 else { return }
+    let others = world.entities.filter { $0.id != entity.id && $0.kind == entity.kind && self.birth($0.fields, $0.kind) == birth }
+    guard !others.isEmpty, others.allSatisfy({ $0.differs(from: entity) }) else { return }
+    unknowable[birth, default: 0] += 1
   }
 
   func engineUpdates(_ entity: SimEntity, changes: [Field: Value?]) {
@@ -176,7 +200,10 @@ final class Oracle {
         if !lost.isEmpty { report("I6", "the engine takes away the user's categories \(lost) from \(item.id)") }
       }
       checkOverwrite(item.fields[field], by: value, "\(item.id).\(field)")
-      checkUndone(item.fields, item.kind, field, by: value, "\(item.id).\(field)")
+      // Of an item whose creation was taken for lost nothing is known to have been agreed on.
+      if !(item.operationID.map(takenForLost.contains) ?? false) {
+        checkUndone(item.fields, item.kind, field, by: value, "\(item.id).\(field)")
+      }
     }
     checkIsolation(Fields(update.changes.compactMapValues { $0 }), mailbox, except: item.fields)
   }
@@ -250,7 +277,7 @@ final class Oracle {
   /// Items of a birth that users made by copying, each a record of its own where nothing tells it from a new one.
   func copies(of birth: Int) -> Int { copiesMade[birth] ?? 0 }
 
-  func allowance(of birth: Int) -> Int { 1 + (forks[birth] ?? 0) + (late[birth] ?? 0) + copies(of: birth) }
+  func allowance(of birth: Int) -> Int { 1 + (forks[birth] ?? 0) + (late[birth] ?? 0) + (unknowable[birth] ?? 0) + copies(of: birth) }
 
   /// I5: no request against the direction of any policy in force.
   private func checkDirection(_ side: SystemSide, _ kind: RecordKind, _ mailbox: Int? = nil, what: String, isDelete: Bool = false) {

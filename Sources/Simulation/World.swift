@@ -14,6 +14,11 @@ struct SimEntity: Sendable {
   var created: Int64
   /// Position in the order of changes.
   var sequence: Int
+
+  /// Whether anything that is synchronized tells the two apart.
+  func differs(from other: SimEntity) -> Bool {
+    !fields.differences(from: other.fields).isEmpty || isActive != other.isActive || owner != other.owner
+  }
 }
 
 /// An item of a simulated mailbox.

@@ -58,28 +58,34 @@ import Testing
     arguments: [
       103, 138, 149, 415, 606, 677, 824, 1362, 1392, 1590, 1613, 1740, 2184, 2212, 2292, 2393, 2470, 3545, 3741, 3806, 3869, 7229, 7670,
       8092, 9713, 10164, 12183, 12184, 12837, 15042, 15755, 16358, 17320, 18516, 19540, 21944, 26560,
-      32524, 35439, 56080, 61170, 63076, 77322, 78814, 83457, 97309, 300198,
+      32524, 35439, 56080, 61170, 63076, 77322, 78814, 83457, 97309, 300198, 302348, 320525, 414443, 416949,
     ] as [UInt64])
   func `a seed that failed once passes`(seed: UInt64) {
     #expect(Simulator.run(Simulator.schedule(seed: seed)).violations.isEmpty)
   }
 
-  @Test(arguments: [8532, 14891, 15478, 16582, 16922, 23782, 24460, 25352, 29000, 32695, 36806, 38040, 50586, 59796] as [UInt64])
+  @Test(arguments: [8532, 14891, 15478, 16582, 16922, 23782, 24460, 25352, 29000, 32695, 36806, 38040, 50586, 59796, 323144] as [UInt64])
   func `a rare seed that failed once passes`(seed: UInt64) {
     #expect(Simulator.run(Simulator.schedule(seed: seed, flavour: .rare)).violations.isEmpty)
   }
 
   @Test(
-    arguments: [275, 1297, 1434, 3914, 4087, 4617, 7442, 10622, 15109, 15514, 16198, 17532, 31581, 31780, 39259, 43896] as [UInt64],
+    arguments: [275, 1297, 1434, 3914, 4087, 4617, 7442, 10622, 15109, 15514, 16198, 17532, 31581, 31780, 39259, 43896, 60130] as [UInt64],
     [RecordKind.tasks, .events])
   func `a seed of tasks or events that failed once passes`(seed: UInt64, kind: RecordKind) {
     #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [kind])).violations.isEmpty)
   }
 
   @Test(
-    arguments: [3687, 7190, 8105, 10447, 11975, 14554, 16492, 16740, 19460, 20690, 32286, 37656] as [UInt64], [RecordKind.tasks, .events])
+    arguments: [
+      3687, 7190, 8105, 10447, 11975, 14554, 16492, 16740, 19460, 20690, 32286, 37656, 71104, 301926, 310864, 323398,
+    ] as [UInt64], [RecordKind.tasks, .events])
   func `a rare history of tasks or events that failed once passes`(seed: UInt64, kind: RecordKind) {
     #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [kind], flavour: .rare)).violations.isEmpty)
+  }
+
+  @Test func `a seed of mailboxes that told of changes that failed once passes`() {
+    #expect(Simulator.run(Simulator.schedule(seed: 314369, flavour: .told)).violations.isEmpty)
   }
 
   @Test(arguments: [12, 60, 817, 2508, 3227, 3291, 3686, 3894, 4016, 7365, 8493, 21303, 23135, 30823, 45379, 95032] as [UInt64])

@@ -15,6 +15,11 @@ import Testing
     #expect(calls > 1000)
   }
 
+  @Test func `a creation that is carried out after its sender gave up is not made twice`() {
+    let verdict = Simulator.run(Simulator.schedule(seed: 177), cache: .wire)
+    #expect(verdict.violations.isEmpty, "\(verdict.violations)")
+  }
+
   @Test func `a seed replays every byte of every request`() {
     for seed in 41...44 as ClosedRange<UInt64> {
       let verdicts = (0..<2).map { _ in Simulator.run(Simulator.schedule(seed: seed), cache: .wire) }
