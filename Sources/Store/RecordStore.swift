@@ -90,6 +90,12 @@ extension RecordTransaction {
   /// A cache is there to be mounted.
   public var keepsFiles: Bool { true }
 
+  /// Notes that an item's contents are only supposed: the next cycle reads them.
+  public func reportUnread(_ item: Item, kind: RecordKind, mailbox: Mailbox) throws {
+    let unread = ItemVersion(id: item.version.id, changeKey: "")
+    _ = try report(unread, foreignID: item.foreignID, folder: item.folder, kind: kind, mailbox: mailbox)
+  }
+
   /// Notes an item's contents as they are now; it was not created by the engine just now.
   public func observe(_ item: Item, kind: RecordKind, mailbox: Mailbox) throws -> Bool {
     try observe(item, kind: kind, mailbox: mailbox, isCreated: false)

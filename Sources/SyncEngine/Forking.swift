@@ -100,7 +100,8 @@ struct Forking: Sendable {
   func adopt(_ version: ItemVersion, for entity: Entity, _ intent: Intent, isLate: Bool) async throws(SyncError) {
     let read = try await executor.exchange.items([version.id], kind: spoke.kind, in: spoke.mailbox)
     let sent = Item(version: version, folder: executor.folder, fields: intent.payload, foreignID: entity.id, operationID: intent.id)
-    let item = if case .success(let current)? = read.first { current } else { sent }
+    let current: Item? = if case .success(let item)? = read.first { item } else { nil }
+    let item = current ?? sent
     let now = parts.surroundings.now()
     try parts.store.write { transaction in
       _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox, isCreated: true)
@@ -112,6 +113,7 @@ struct Forking: Sendable {
       try executor.outcome.saveLink(
         Pair(), entity: entity, item: item, baseEntity: isLate ? Base(fields: copied, version: nil) : nil,
         baseItem: isChanged ? Base(fields: written, version: nil) : nil, operation: intent.id, origin: .erp, at: now, transaction)
+      if current == nil { try transaction.reportUnread(item, kind: spoke.kind, mailbox: spoke.mailbox) }
       try transaction.close(intent.id)
     }
   }

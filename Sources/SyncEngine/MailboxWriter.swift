@@ -203,11 +203,7 @@ struct MailboxWriter: Sendable {
     try executor.outcome.saveLink(
       pair, entity: entity, item: item, baseItem: base, operation: item.operationID, origin: .erp,
       written: entry.write.action.writtenFields, at: now, transaction)
-    // Contents that are only supposed are read by the next cycle.
-    if case .failure = answer {
-      let unread = ItemVersion(id: item.version.id, changeKey: "")
-      _ = try transaction.report(unread, foreignID: entity.id, folder: executor.folder, kind: spoke.kind, mailbox: spoke.mailbox)
-    }
+    if case .failure = answer { try transaction.reportUnread(item, kind: spoke.kind, mailbox: spoke.mailbox) }
     try transaction.close(entry.write.operation)
   }
 

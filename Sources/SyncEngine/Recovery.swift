@@ -88,7 +88,12 @@ struct Recovery: Sendable {
 
   private func adopt(_ made: StampedItem, _ entity: Entity, _ intent: Intent) async throws(SyncError) {
     let read = try await exchange.items([made.version.id], kind: spoke.kind, in: spoke.mailbox)
-    guard case .success(let item)? = read.first else { return }
+    // Where it cannot be read, what was sent is what is known: the record must not be made once more.
+    let sent = Item(
+      version: made.version, folder: made.folder, fields: exchange.support(for: spoke.kind).projected(intent.payload),
+      foreignID: entity.id, operationID: intent.id)
+    let current: Item? = if case .success(let item)? = read.first { item } else { nil }
+    let item = current ?? sent
     let now = parts.surroundings.now()
     try parts.store.write { transaction in
       _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox, isCreated: true)
@@ -98,6 +103,7 @@ struct Recovery: Sendable {
       try executor.outcome.saveLink(
         Pair(link: replaced), entity: entity, item: item, baseEntity: Base(fields: intent.payload.restricted(to: erp.fields), version: nil),
         baseItem: Base(fields: mailbox.projected(intent.payload), version: nil), operation: intent.id, origin: .erp, at: now, transaction)
+      if current == nil { try transaction.reportUnread(item, kind: spoke.kind, mailbox: spoke.mailbox) }
       try transaction.close(intent.id)
     }
   }
