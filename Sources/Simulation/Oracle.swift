@@ -19,6 +19,8 @@ final class Oracle {
 
   /// Births of records that a user deleted in a mailbox, and in the ERP.
   private var deletedInMailbox: Set<Int> = []
+  /// The mailboxes in which a user deleted an item with the stamp: of a merged record the births differ.
+  private var itemsDeleted: [EntityID: Set<Int>] = [:]
   private var deletedInERP: Set<EntityID> = []
   /// Mailboxes whose policy once wanted no category on linked items.
   private var mayBearNoMark: Set<Int> = []
@@ -94,7 +96,10 @@ final class Oracle {
 
   func userDeleted(_ entity: SimEntity) { deletedInERP.insert(entity.id) }
 
-  func userDeleted(_ item: SimItem, in mailbox: Int) { if let birth = birth(item.fields, item.kind) { deletedInMailbox.insert(birth) } }
+  func userDeleted(_ item: SimItem, in mailbox: Int) {
+    if let birth = birth(item.fields, item.kind) { deletedInMailbox.insert(birth) }
+    if let stamp = item.foreignID { itemsDeleted[stamp, default: []].insert(mailbox) }
+  }
 
   /// It comes back with the values that it had.
   func userRestored(_ item: SimItem) { if let birth = birth(item.fields, item.kind) { restored.insert(birth) } }
@@ -142,7 +147,7 @@ final class Oracle {
   private func noteUnknowable(_ entity: SimEntity, of birth: Int) {
     guard cacheWasExchanged || !RecordShape.of(entity.kind).isMarkedInERP && doubts > 0 else { return }
     let others = world.entities.filter { $0.id != entity.id && $0.kind == entity.kind && self.birth($0.fields, $0.kind) == birth }
-    guard !others.isEmpty, others.allSatisfy({ $0.differs(from: entity) }) else { return }
+    guard others.contains(where: { $0.differs(from: entity) }) else { return }
     unknowable[birth, default: 0] += 1
   }
 
@@ -162,7 +167,7 @@ final class Oracle {
   func engineDeletes(_ entity: SimEntity) {
     checkDirection(.erp, entity.kind, what: "deletes \(entity.id)")
     checkIntent("deletes \(entity.id)") { $0.side == .erp && $0.entityID == entity.id }
-    if let birth = birth(entity.fields, entity.kind), !deletedInMailbox.contains(birth) {
+    if let birth = birth(entity.fields, entity.kind), !deletedInMailbox.contains(birth), itemsDeleted[entity.id] == nil {
       report("I9", "the engine deletes \(entity.id) that nobody deleted in a mailbox")
     }
     for entry in entity.fields.entries { checkOverwrite(entry.value, by: nil, "\(entity.id).\(entry.field), deleted") }
@@ -235,7 +240,9 @@ final class Oracle {
       $0.foreignID == stamp && $0.id != item.id && $0.place == item.place && $0.kind == item.kind
     }
     let isGone = !world.entities.contains { $0.id == stamp }
-    if !isGone && !mayHaveLeft.contains(stamp) && !hasTwin {
+    // The other of the two may have been deleted by its user just now.
+    let isDeletedHere = itemsDeleted[stamp]?.contains(mailbox) ?? false
+    if !isGone && !mayHaveLeft.contains(stamp) && !hasTwin && !isDeletedHere {
       report("I9", "the engine deletes \(item.id) though \(stamp) is in the ERP and in scope")
     }
   }
