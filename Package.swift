@@ -47,6 +47,7 @@ let package = Package(
     .target(name: "CurlShim", dependencies: ["CCurl"]),
     .target(name: "FaultyDiskShim", dependencies: ["CSQLite"]),
     .target(name: "FuseShim", dependencies: ["CFuse"]),
+    .target(name: "MemoryShim"),
     .target(name: "ResolverShim", linkerSettings: [.linkedLibrary("resolv")]),
     .target(name: "SignShim", dependencies: ["CCrypto"]),
     .target(name: "WebhookShim", dependencies: ["CMicroHTTPD"]),
@@ -97,7 +98,7 @@ let package = Package(
     .executableTarget(name: "concordfs-sim", dependencies: ["Simulation", "Model", arguments], swiftSettings: strict),
     .executableTarget(
       name: "concordfs",
-      dependencies: ["Daemon", "Sandbox", "SyncEngine", "Configuration", "Control", "Store", "Render", "Model", arguments],
+      dependencies: ["Daemon", "Sandbox", "SyncEngine", "Configuration", "Control", "Store", "Render", "Model", "MemoryShim", arguments],
       swiftSettings: strict),
     // A tool for measurements and tests of the mount.
     .executableTarget(

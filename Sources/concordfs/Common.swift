@@ -2,6 +2,7 @@ import ArgumentParser
 import Configuration
 import Daemon
 import Foundation
+import MemoryShim
 import Model
 import Store
 
@@ -24,8 +25,14 @@ struct ConfigurationOption: ParsableArguments {
     }
   }
 
+  /// Bytes from which on what a large message took goes back to the system at once, instead of being kept for the next one.
+  private static let largeAllocation: Int32 = 4 << 20
+
   /// The service over the configuration.
-  func service() throws -> Service { Service(settings: try read(), configurationPath: path) }
+  func service() throws -> Service {
+    memoryshim_return_from(Self.largeAllocation)
+    return Service(settings: try read(), configurationPath: path)
+  }
 
   /// The cache for reading, beside a daemon that may run.
   func store(_ settings: Settings) throws -> Store {

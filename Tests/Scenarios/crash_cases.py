@@ -310,6 +310,19 @@ class EmailFromMailbox(Case):
         assert len(addresses) == len(set(addresses))
 
 
+class EmailsFromMailbox(EmailFromMailbox):
+    """Three that go into the ERP together: one batch of the mailbox, one record after the other in the ERP."""
+
+    def act(self, number):
+        for place in range(3):
+            put_message_with_files(self.world, f"{self.title(number)} {place}")
+        self.world.emails += 3
+
+    def after(self, number):
+        for place in range(3):
+            assert len(activities(self.world, Subject=f"{self.title(number)} {place}")) == 1
+
+
 class EmailFromERP(EmailFromMailbox):
     def act(self, number):
         put_activity(self.world, FILES, Subject=self.title(number), Owner=self.world.ids["alice"])

@@ -1,4 +1,4 @@
-"""Killed in the middle, answers lost: every email exists once on each side, with every file."""
+"""Killed in the middle, answers lost, copied by users: every email exists once on each side, with every file."""
 
 import collections
 import subprocess
@@ -7,7 +7,7 @@ import pytest
 
 import processes
 from concord import activities, check_emails, files_of
-from test_emails import FOLDER, eml, put_activity, put_message, raw
+from test_emails import FOLDER, eml, messages, put_activity, put_message, raw
 from exchangelib import FileAttachment, Message
 from mailbox import folder as folder_of
 
@@ -91,6 +91,20 @@ def test_the_same_message_of_two_mailboxes_is_one_activity_though_the_answer_to_
     settle(world)
     assert len(activities(world, Subject="To both")) == 1
     assert_everything_once(world, 7)
+
+
+def test_copies_of_a_message_that_come_together_are_one_activity(world):
+    world.start()
+    world.daemon.sync()
+    content = raw(subject="Thrice", message_id="<thrice@other.test>")
+    for _ in range(3):
+        put_message(world, content)
+    for _ in range(3):
+        world.daemon.sync()
+    [record] = activities(world, Subject="Thrice")
+    marks = [item.erp_record_id for item in messages(world, subject="Thrice")]
+    assert sorted(marks, key=str) == sorted([record["id"], None, None], key=str)
+    assert [path.read_bytes() for path in eml(world, "Thrice")] == [content]
 
 
 def test_an_attachment_that_the_erp_refuses_is_left_out_and_named(world):
