@@ -1,3 +1,4 @@
+import Foundation
 import Transport
 
 /// I13: until when each server asked to be left alone, by its own words on the wire: `Retry-After` in seconds, or `BackOffMilliseconds` of
@@ -17,9 +18,12 @@ struct BackOffs: Sendable {
     ends[isExchange] = max(ends[isExchange] ?? 0, now + pause)
   }
 
+  private static let busy = Data("BackOffMilliseconds\">".utf8)
+
   private static func pause(_ answer: HTTPResponse) -> Int64? {
     if [429, 503].contains(answer.status) { return answer.headers.first("Retry-After").flatMap { Int64($0) }.map { $0 * 1000 } }
-    guard let name = answer.body.firstRange(of: Array("BackOffMilliseconds\">".utf8)) else { return nil }
-    return Int64(String(decoding: answer.body[name.upperBound...].prefix { (48..<58).contains($0) }, as: UTF8.self))
+    let body = Data(answer.body)
+    guard let name = body.range(of: busy) else { return nil }
+    return Int64(String(decoding: body[name.upperBound...].prefix { (48..<58).contains($0) }, as: UTF8.self))
   }
 }
