@@ -91,7 +91,7 @@ let package = Package(
     module(
       "Simulation",
       [
-        "SyncEngine", "Exchange", "ERP", "Transport", "Store", "FaultyDisk", "Reconcile", "Model", "XMLStream", "Sandbox",
+        "SyncEngine", "Exchange", "ERP", "Transport", "Store", "FaultyDisk", "Reconcile", "Model", "MIME", "XMLStream", "Sandbox",
         "SandboxExchange",
         "SandboxERP",
       ]),

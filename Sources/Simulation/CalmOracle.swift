@@ -4,7 +4,7 @@ import Store
 /// What has to hold once faults and edits have ended and the engine had its rounds.
 struct CalmOracle {
   let oracle: Oracle
-  private var world: World { oracle.world }
+  var world: World { oracle.world }
 
   /// - Parameter atRest: by record type, the mailboxes whose last cycle ended well.
   func check(_ kinds: [RecordKind], _ atRest: [RecordKind: Set<Int>]) {
@@ -16,6 +16,7 @@ struct CalmOracle {
       for mailbox in world.mailboxes.indices where world.isEmployeeOn[mailbox] && spokesAtRest.contains(mailbox) {
         checkLinks(kind, mailbox)
         checkItems(kind, mailbox)
+        if kind == .emails { checkMessages(mailbox) }
       }
     }
   }
@@ -60,7 +61,7 @@ struct CalmOracle {
   }
 
   /// What a user edited is a record of its own, though a server made it twice.
-  private func differ(_ items: [SimItem]) -> Bool { items.contains { !$0.fields.differences(from: items[0].fields).isEmpty } }
+  func differ(_ items: [SimItem]) -> Bool { items.contains { !$0.fields.differences(from: items[0].fields).isEmpty } }
 
   /// Whether a step that concerns the record was discarded with a held plan: both sides stay as they are, by a person's decision.
   private func isDiscarded(_ subject: String, _ kind: RecordKind, _ mailbox: Int) -> Bool {
@@ -82,7 +83,7 @@ struct CalmOracle {
     guard entity.isActive, entity.fields.hasStatusCounterpart, let section = world.policies[mailbox].sections[entity.kind] else {
       return false
     }
-    // Tasks and events lie in their owner's mailbox.
+    // Tasks, events and emails lie in their owner's mailbox.
     switch entity.kind == .contacts ? section.filter : .owner {
     case .all: return true
     case .owner, .workgroup: return entity.owner == World.ownerCodes[mailbox]
@@ -132,6 +133,11 @@ struct CalmOracle {
         continue
       }
       if !item.fields.hasStatusCounterpart { continue }
+      if kind == .emails {
+        // What happens to one side of a message changes nothing on the other.
+        checkFiles(entity, item)
+        continue
+      }
       guard isScoped, isInScope(item, mailbox, isLinked: true) else {
         let isDecided = isDiscarded("entity:\(entity.id)", kind, mailbox)
         if section.direction == .both && !isDecided {
@@ -198,7 +204,7 @@ struct CalmOracle {
       let sharesAddress =
         section.mergeByEmail && address != nil
         && world.entities.contains { $0.kind == kind && $0.fields.text(.email1)?.lowercased() == address }
-      if sharesAddress { continue }
+      if sharesAddress || kind == .emails && isKnownMessage(item, mailbox) { continue }
       oracle.report("I1", "\(item.id) is in scope of mailbox \(mailbox) and has no record in the ERP")
     }
   }

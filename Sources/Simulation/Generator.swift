@@ -79,6 +79,11 @@ struct Generator {
     section.filter = random.chance(65) ? .all : random.pick(Policy.Filter.allCases)
     section.mergeByEmail = random.chance(40)
     section.withoutCategory = random.chance(20)
+    if kind == .emails {
+      // Messages go both ways, in a folder of their own, whatever else was drawn.
+      section.folder = "ERP emails"
+      (section.direction, section.mergeByEmail, section.attachments) = (.both, false, true)
+    }
     return section
   }
 

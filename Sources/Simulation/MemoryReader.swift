@@ -37,7 +37,7 @@ struct MemoryReader: RecordReader {
   func entityKey(_ id: EntityID, kind: RecordKind) throws -> String? { try entity(id, kind: kind)?.entity.key }
 
   func entities(kind: RecordKind, email: String) throws -> [StoredEntity] {
-    let found = entities { $0.kind == kind && !$0.stored.isDeleted && $0.stored.entity.fields.text(.email1)?.lowercased() == email }
+    let found = entities { $0.kind == kind && !$0.stored.isDeleted && $0.stored.entity.fields.lookupKey == email }
     return found.map(\.value.stored).sorted { $0.entity.id < $1.entity.id }
   }
 
@@ -85,7 +85,7 @@ struct MemoryReader: RecordReader {
   }
 
   func items(kind: RecordKind, mailbox: Mailbox, email: String) throws -> [StoredItem] {
-    byID(rows(kind, mailbox) { $0.presence != .deleted && $0.item?.fields.text(.email1)?.lowercased() == email })
+    byID(rows(kind, mailbox) { $0.presence != .deleted && $0.item?.fields.lookupKey == email })
   }
 
   func leftItems(kind: RecordKind, mailbox: Mailbox) throws -> [StoredItem] { byID(rows(kind, mailbox) { $0.presence == .left }) }

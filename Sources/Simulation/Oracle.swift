@@ -152,6 +152,7 @@ final class Oracle {
   }
 
   func engineUpdates(_ entity: SimEntity, changes: [Field: Value?]) {
+    if entity.kind == .emails { report("I6", "the engine changes the email \(entity.id)") }
     checkDirection(.erp, entity.kind, what: "updates \(entity.id)")
     checkIntent("updates \(entity.id)") { $0.side == .erp && $0.entityID == entity.id }
     if !entity.fields.hasStatusCounterpart && !world.isLanding {
@@ -165,6 +166,7 @@ final class Oracle {
   }
 
   func engineDeletes(_ entity: SimEntity) {
+    if entity.kind == .emails { report("I9", "the engine deletes the email \(entity.id)") }
     checkDirection(.erp, entity.kind, what: "deletes \(entity.id)")
     checkIntent("deletes \(entity.id)") { $0.side == .erp && $0.entityID == entity.id }
     if let birth = birth(entity.fields, entity.kind), !deletedInMailbox.contains(birth), itemsDeleted[entity.id] == nil {
@@ -188,6 +190,11 @@ final class Oracle {
 
   func engineUpdates(_ item: SimItem, _ update: ItemUpdate, in mailbox: Int) {
     if !update.changes.isEmpty { checkDirection(.exchange, item.kind, mailbox, what: "updates \(item.id)") }
+    // Of a message only the mark is written; the id alone, which may be written at any time, changes nothing that people see.
+    if item.kind == .emails {
+      if update.changes.isEmpty { return }
+      if update.changes.keys.contains(where: { $0 != .categories }) { report("I6", "the engine changes the email \(item.id)") }
+    }
     // What marks an item with a new record's id belongs to that record's creation, under whatever id the item had then.
     checkIntent("updates \(item.id)") { $0.itemID == item.id || update.changes.isEmpty && $0.side == .erp && $0.kind == item.kind }
     // One whose status has no counterpart is left as it is, but for the ERP's id.
@@ -279,7 +286,10 @@ final class Oracle {
 
   func isConflictCopy(_ entity: SimEntity, or item: SimItem) -> Bool { isConflictCopy(entity.fields) || isConflictCopy(item.fields) }
 
-  func userCopied(_ item: SimItem) { if let birth = birth(item.fields, item.kind) { copiesMade[birth, default: 0] += 1 } }
+  func userCopied(_ item: SimItem) {
+    // Two messages of one Message-ID are one email of the ERP.
+    if item.kind != .emails, let birth = birth(item.fields, item.kind) { copiesMade[birth, default: 0] += 1 }
+  }
 
   /// Items of a birth that users made by copying, each a record of its own where nothing tells it from a new one.
   func copies(of birth: Int) -> Int { copiesMade[birth] ?? 0 }

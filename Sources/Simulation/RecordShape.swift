@@ -56,16 +56,24 @@ final class RecordShape: Sendable {
       .subject: nil, .body: nil, .location: nil, .start: nil, .attendees: nil, ownBirth: nil, ownNote: nil, .categories: nil,
     ]), mailboxOnly: ownNote, isMarkedInERP: false)
 
+  /// A message's own values never change on their way; what users change of them stays where it is.
+  static let emails = RecordShape(
+    kind: .emails, fields: [.subject], plainFields: [], birth: .messageID,
+    erp: FieldSupport(limits: Dictionary(uniqueKeysWithValues: Field.emailFields.map { ($0, nil) })),
+    exchange: FieldSupport(limits: Dictionary(uniqueKeysWithValues: (Field.emailFields + [.categories, ownNote]).map { ($0, nil) })),
+    mailboxOnly: ownNote, isMarkedInERP: true)
+
   static func of(_ kind: RecordKind) -> RecordShape {
     switch kind {
     case .tasks: tasks
     case .events: events
+    case .emails: emails
     default: contacts
     }
   }
 
   /// The record types that the simulation has a shape for.
-  static let known: [RecordKind] = [.contacts, .tasks, .events]
+  static let known: [RecordKind] = [.contacts, .tasks, .events, .emails]
 
   /// A value of a plain field; nil: empty.
   func plainValue(_ field: Field, _ side: SystemSide, now: Int64, _ salt: Int) -> Value? {

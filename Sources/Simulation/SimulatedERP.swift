@@ -59,7 +59,7 @@ struct SimulatedERP: ERPPort {
       let made = SimEntity(
         id: EntityID(rawValue: id), kind: kind, key: id, version: world.nextSequence(), modified: world.clock,
         fields: shape.erp.projected(new.fields), owner: new.owner, operationID: shape.isMarkedInERP ? new.operationID : nil,
-        created: world.clock, sequence: world.sequence)
+        created: world.clock, sequence: world.sequence, files: new.mail.map { _ in [:] })
       world.carryOut("created-entities")
       world.entities.append(made)
       world.oracle?.engineCreated(made, by: new.operationID, again: landings > 1)

@@ -114,7 +114,8 @@ struct SimulatedExchange: ExchangePort {
         let made = SimItem(
           id: ItemID(rawValue: world.number("e")), kind: kind, changeKey: world.nextSequence(), place: place,
           fields: RecordShape.of(kind).exchange.projected(new.fields), foreignID: new.foreignID, operationID: new.operationID,
-          created: world.clock, modified: world.clock, moveKey: world.number("k"), sequence: world.sequence, arrival: world.sequence)
+          created: world.clock, modified: world.clock, moveKey: world.number("k"), sequence: world.sequence, arrival: world.sequence,
+          content: new.content)
         world.carryOut("created-items")
         world.oracle?.engineCreates(made, in: index)
         world.mailboxes[index].items.append(made)

@@ -267,6 +267,7 @@ final class Simulation: @unchecked Sendable {
     for kind in schedule.setup.kinds {
       if var section = world.policies[mailbox].sections[kind] {
         body(&section)
+        if kind == .emails { section.direction = .both }
         world.policies[mailbox].sections[kind] = section
       }
     }

@@ -49,10 +49,11 @@ struct Users {
     if edit == .create {
       let id = world.entityName()
       let fields = shape.erp.projected(newFields(shape, Ledger.erpUser, salt))
+      let files: [String: [UInt8]]? = shape.kind != .emails ? nil : salt >> 15 & 1 == 1 ? ["offer.txt": Array("offer".utf8)] : [:]
       world.entities.append(
         SimEntity(
           id: EntityID(rawValue: id), kind: shape.kind, key: id, version: world.nextSequence(), modified: world.clock, fields: fields,
-          owner: World.ownerCodes[(salt >> 4) % 3], created: world.clock, sequence: world.sequence))
+          owner: World.ownerCodes[(salt >> 4) % 3], created: world.clock, sequence: world.sequence, files: files))
       world.mail.cause(world.entities[world.entities.count - 1].id)
       world.tell("ERP user creates \(id) \(fields)")
       return
@@ -167,12 +168,26 @@ struct Users {
     if salt >> 12 & 3 != 0 { fields[.categories] = .set(["ERP"]) }
     let id = ItemID(rawValue: world.number("e"))
     world.tell("user of \(world.mailboxes[mailbox].address) creates \(id) \(fields)")
+    let content = shape.kind == .emails ? world.letter(fields, salt) : nil
     world.mailboxes[mailbox].items.append(
       SimItem(
         id: id, kind: shape.kind, changeKey: world.nextSequence(), place: inFolder ? world.place(mailbox, shape.kind) : .elsewhere,
         fields: fields, isPrivate: salt >> 14 & 7 == 0, created: world.clock, modified: world.clock, moveKey: world.number("k"),
-        sequence: world.sequence, arrival: world.sequence))
+        sequence: world.sequence, arrival: world.sequence, content: content))
+    if shape.kind == .emails, salt >> 16 & 1 == 1 { receiveToo(mailbox) }
     world.deliver(world.mailboxes[mailbox].items[world.mailboxes[mailbox].items.count - 1], from: mailbox)
+  }
+
+  /// The message that came last to a mailbox was sent to the others too.
+  private func receiveToo(_ mailbox: Int) {
+    guard let item = world.mailboxes[mailbox].items.last else { return }
+    for other in world.mailboxes.indices where other != mailbox {
+      var same = item
+      same.id = ItemID(rawValue: world.number("e"))
+      same.changeKey = world.nextSequence()
+      (same.sequence, same.arrival) = (world.sequence, world.sequence)
+      world.mailboxes[other].items.append(same)
+    }
   }
 
   /// The mailbox moved to another server: every item has a new id, and no sync state is known.

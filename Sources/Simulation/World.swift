@@ -14,6 +14,8 @@ struct SimEntity: Sendable {
   var created: Int64
   /// Position in the order of changes.
   var sequence: Int
+  /// Of an email activity: its files, by name.
+  var files: [String: [UInt8]]?
 
   /// Whether anything that is synchronized tells the two apart.
   func differs(from other: SimEntity) -> Bool {
@@ -51,6 +53,8 @@ struct SimItem: Sendable {
   var seenByEngine = 0
   /// An attendee's copy of a meeting; nil: an item like any other.
   var form: ItemForm?
+  /// Of a message: its bytes.
+  var content: [UInt8]?
 }
 
 /// A simulated mailbox.

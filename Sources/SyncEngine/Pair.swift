@@ -24,7 +24,9 @@ struct Pair: Sendable {
 
   /// The names under which failures of this pair are counted.
   var subjects: [String] {
-    [(item?.item.version.id ?? link?.itemID).map(Subject.item), (entity?.entity.id ?? link?.entityID).map(Subject.entity)].compactMap { $0 }
+    // An activity that is gone is known by the message's mark alone.
+    let record = entity?.entity.id ?? link?.entityID ?? (isOrphan ? item?.item.foreignID : nil)
+    return [(item?.item.version.id ?? link?.itemID).map(Subject.item), record.map(Subject.entity)].compactMap { $0 }
   }
 }
 

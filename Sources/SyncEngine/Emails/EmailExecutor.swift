@@ -72,7 +72,15 @@ struct EmailExecutor: Sendable {
     for (pair, answer) in zip(batch, try await executor.contents(of: batch.compactMap(\.item?.item.version.id))) {
       guard let item = pair.item?.item, let id = Self.entityID(of: pair) else { continue }
       switch answer {
-      case .success(let content): read.append((pair, item, id, content))
+      case .success(let content):
+        do throws(SyncError) {
+          if item.operationID == nil { try await EmailImporter(executor: executor).catchUp(id, item, content) }
+          read.append((pair, item, id, content))
+        } catch {
+          try executor.noteFailure(of: pair, "completing", error)
+          tally.failures += 1
+          if error.stopsAccount { throw error }
+        }
       case .failure(let error) where error.code == .notFound: break
       case .failure(let error):
         try executor.noteFailure(of: pair, "reading", error)

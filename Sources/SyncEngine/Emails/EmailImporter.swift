@@ -101,23 +101,54 @@ struct EmailImporter: Sendable {
 
   /// After a crash or a lost answer: finds what the creation brought about, and goes on where it stopped.
   func settle(_ intent: Intent) async throws(SyncError) {
-    let stored = try intent.itemID.flatMap { id throws(SyncError) in
-      try parts.store.read { try $0.item(id, kind: spoke.kind, mailbox: spoke.mailbox) }
+    let (stored, linked) = try parts.store.read { reader in
+      (
+        try intent.itemID.flatMap { try reader.item($0, kind: spoke.kind, mailbox: spoke.mailbox) },
+        try intent.itemID.flatMap { try reader.link(item: $0, kind: spoke.kind, mailbox: spoke.mailbox) }
+      )
     }
-    let made = try await parts.erp.created(by: intent.id, like: intent.payload, kind: spoke.kind).first
-    guard let made else {
+    let candidates = try await parts.erp.created(by: intent.id, like: intent.payload, kind: spoke.kind)
+    // Where a server carried the creation out twice, the message may belong to the other by now.
+    guard let made = linked == nil ? candidates.first : candidates.first(where: { $0.id == linked?.entityID }) else {
       return try parts.store.write { transaction in
-        try transaction.setMeta(Recovery.abandoned(intent.id), intent.time.iso8601)
+        if linked == nil { try transaction.setMeta(Recovery.abandoned(intent.id), intent.time.iso8601) }
         try transaction.close(intent.id)
       }
     }
     try parts.store.write { _ = try $0.observe(made, kind: spoke.kind) }
-    guard let item = stored?.item, stored?.presence == .present else { return try parts.store.write { try $0.close(intent.id) } }
-    let letter = try letter(try await executor.exchange.content(of: item.version.id, in: spoke.mailbox), of: item)
-    let attached = Set(try await parts.erp.message(made.id).files.map { $0.name.lowercased() })
-    let link = try parts.store.read { try $0.link(entity: made.id, kind: spoke.kind, mailbox: spoke.mailbox) }
-    let passage = Passage(pair: Pair(link: link), item: item, letter: letter, operation: intent.id)
-    if let error = try await complete([(passage, made, attached)]).compactMap({ $0 }).first { throw error }
+    guard let item = stored?.item, stored?.presence == .present else { return try giveUp(made, intent) }
+    let content: [UInt8]
+    do throws(SyncError) { content = try await executor.exchange.content(of: item.version.id, in: spoke.mailbox) } catch {
+      guard error.code == .notFound else { throw error }
+      return try giveUp(made, intent)
+    }
+    let passage = Passage(pair: Pair(link: linked), item: item, letter: try letter(content, of: item), operation: intent.id)
+    if let error = try await complete([(passage, made, try await attached(to: made.id))]).compactMap({ $0 }).first { throw error }
+  }
+
+  /// The message is not where it was: should it come back, under whatever id, its activity gets the files that it does not have yet.
+  private func giveUp(_ made: Entity, _ intent: Intent) throws(SyncError) {
+    executor.log.write(
+      .warning, "\(recordName(made.fields)): moved or deleted before the ERP had all of it: files may be missing there", spoke)
+    try parts.store.write { transaction in
+      try transaction.setMeta(Self.incomplete(made.id), intent.time.iso8601)
+      try transaction.close(intent.id)
+    }
+  }
+
+  /// Attaches what a creation that was given up left out.
+  func catchUp(_ entity: EntityID, _ item: Item, _ content: [UInt8]) async throws(SyncError) {
+    guard try parts.store.read({ try $0.meta(Self.incomplete(entity)) }) != nil else { return }
+    let passage = Passage(pair: Pair(), item: item, letter: try letter(content, of: item), operation: parts.surroundings.operationID())
+    try await attach(passage, entity, try await attached(to: entity))
+    try parts.store.write { try $0.setMeta(Self.incomplete(entity), nil) }
+  }
+
+  /// The note that an activity was left without files that its message has.
+  static func incomplete(_ entity: EntityID) -> String { "incomplete email \(entity.rawValue)" }
+
+  private func attached(to entity: EntityID) async throws(SyncError) -> Set<String> {
+    Set(try await parts.erp.message(entity).files.map { $0.name.lowercased() })
   }
 
   // MARK: Taking apart
@@ -196,7 +227,7 @@ struct EmailImporter: Sendable {
     for entry in made {
       do throws(SyncError) {
         if let stop { throw stop }
-        try await attach(entry.passage, entry.entity, entry.attached)
+        try await attach(entry.passage, entry.entity.id, entry.attached)
         whole.append((entry.passage, entry.entity))
         errors.append(nil)
       } catch {
@@ -220,12 +251,12 @@ struct EmailImporter: Sendable {
     return errors
   }
 
-  private func attach(_ passage: Passage, _ entity: Entity, _ attached: Set<String>) async throws(SyncError) {
+  private func attach(_ passage: Passage, _ entity: EntityID, _ attached: Set<String>) async throws(SyncError) {
     let letter = passage.letter
     var refused: [LeftOut] = []
     for file in letter.files where !attached.contains(file.name.lowercased()) {
       do throws(SyncError) {
-        try await parts.erp.attach(file.name, file.bytes, to: entity.id)
+        try await parts.erp.attach(file.name, file.bytes, to: entity)
       } catch {
         if error.stopsAccount || error.leavesWriteInDoubt || error.code == .throttled { throw error }
         refused.append(LeftOut(name: file.name, limit: spoke.account.attachmentLimit, refusal: error.cause ?? error.message))
@@ -233,7 +264,7 @@ struct EmailImporter: Sendable {
     }
     if !refused.isEmpty {
       let body = LeftOut.html(letter.html, letter.leftOut + refused, "with the message in Exchange")
-      try await parts.erp.replaceBody(of: entity.id, with: body)
+      try await parts.erp.replaceBody(of: entity, with: body)
     }
     for file in letter.leftOut + refused { executor.log.write(.warning, "\(recordName(passage.item.fields)): \(file.logLine)", spoke) }
   }
