@@ -1,14 +1,13 @@
 import MIME
 import Model
 import Store
-import SyncEngine
 
 /// What holds of emails: they are made on the other side, once, and nothing of them is changed or deleted there.
 extension Oracle {
   /// A file that goes to an activity belongs to a creation that is not complete yet.
   func engineAttaches(_ name: String, to entity: SimEntity) {
     let open = (try? cache.read { try $0.openIntents(mailbox: nil) }) ?? []
-    let isNoted = (try? cache.read { try $0.meta(EmailImporter.incomplete(entity.id)) }) != nil
+    let isNoted = (try? cache.read { try $0.meta("incomplete email \(entity.id.rawValue)") }) != nil
     if !isNoted, !world.isLanding, world.delayed.isEmpty, !open.contains(where: { $0.side == .erp && $0.kind == .emails }) {
       report("I15", "the engine attaches \(name) to \(entity.id) without an intent in the cache")
     }
@@ -19,7 +18,10 @@ extension Oracle {
 extension CalmOracle {
   /// An activity and its message: the files that the message has are the activity's, where the engine made it.
   func checkFiles(_ entity: SimEntity, _ item: SimItem) {
-    guard entity.operationID != nil, let content = item.content else { return }
+    // What was brought to a mailbox before its files were there is as it was then; whether any are missing, a lost cache knew.
+    guard entity.operationID != nil, item.operationID == nil, !oracle.cacheWasExchanged, let content = item.content else { return }
+    // Of two that a server made of one creation the engine completes one.
+    if let birth = Token(entity.fields[.messageID]), oracle.allowance(of: birth.number) > 1 { return }
     let wanted = Set(MIMEMessage(parsing: content)?.attachments.map(\.name) ?? [])
     let there = Set((entity.files ?? [:]).keys)
     if wanted != there { oracle.report("I1", "\(entity.id) has the files \(there.sorted()), \(item.id) has \(wanted.sorted())") }

@@ -90,9 +90,14 @@ struct EmailImporter: Sendable {
         break
       }
     }
-    let entities = made.map(\.entity)
+    let (there, now) = (made, parts.surroundings.now())
     // From here on the other mailboxes know the messages by their Message-IDs.
-    try parts.store.write { transaction in for entity in entities { _ = try transaction.observe(entity, kind: spoke.kind) } }
+    try parts.store.write { transaction in
+      for (passage, entity) in there {
+        _ = try transaction.observe(entity, kind: spoke.kind)
+        if !passage.letter.files.isEmpty { try transaction.setMeta(Self.incomplete(entity.id), now.iso8601) }
+      }
+    }
     // What was made is completed by the next cycle: its intents are open.
     if let stop { throw stop }
     tally.count("created-entities", made.count)
@@ -123,10 +128,19 @@ struct EmailImporter: Sendable {
       return try giveUp(made, intent)
     }
     let passage = Passage(pair: Pair(link: linked), item: item, letter: try letter(content, of: item), operation: intent.id)
+    if let other = try parts.store.read({ try $0.link(entity: made.id, kind: spoke.kind, mailbox: spoke.mailbox) }), other != linked {
+      // Another message of the same Message-ID is its partner by now: this one gives its files alone.
+      try await attach(passage, made.id, try await attached(to: made.id))
+      return try parts.store.write { transaction in
+        try transaction.setMeta(Self.incomplete(made.id), nil)
+        try transaction.close(intent.id)
+      }
+    }
     if let error = try await complete([(passage, made, try await attached(to: made.id))]).compactMap({ $0 }).first { throw error }
   }
 
-  /// The message is not where it was: should it come back, under whatever id, its activity gets the files that it does not have yet.
+  /// The message is not where it was: its activity gets the files that it does not have yet once the message, or another of the same
+  /// Message-ID, is linked to it.
   private func giveUp(_ made: Entity, _ intent: Intent) throws(SyncError) {
     executor.log.write(
       .warning, "\(recordName(made.fields)): moved or deleted before the ERP had all of it: files may be missing there", spoke)
@@ -144,8 +158,8 @@ struct EmailImporter: Sendable {
     try parts.store.write { try $0.setMeta(Self.incomplete(entity), nil) }
   }
 
-  /// The note that an activity was left without files that its message has.
-  static func incomplete(_ entity: EntityID) -> String { "incomplete email \(entity.rawValue)" }
+  /// The note that an activity may lack files that its message has.
+  private static func incomplete(_ entity: EntityID) -> String { "incomplete email \(entity.rawValue)" }
 
   private func attached(to entity: EntityID) async throws(SyncError) -> Set<String> {
     Set(try await parts.erp.message(entity).files.map { $0.name.lowercased() })
@@ -245,6 +259,7 @@ struct EmailImporter: Sendable {
         try emails.save(
           entry.passage.pair, entityID: entry.entity.id, item: item, content: entry.passage.letter.content,
           operation: entry.passage.operation, origin: .exchange, at: now, transaction)
+        try transaction.setMeta(Self.incomplete(entry.entity.id), nil)
         try transaction.close(entry.passage.operation)
       }
     }
