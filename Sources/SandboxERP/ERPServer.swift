@@ -89,6 +89,8 @@ public actor ERPServer {
     /// Ids in the order of changes; an id's last place counts.
     var changes: [(sequence: Int, modified: Date, id: String)] = []
     var nextKey = 100_001
+    /// Every id in the order in which listings show them, as of so many changes and records: paging does not sort anew for each page.
+    var listed: (changes: Int, records: Int, ids: [String]) = (0, 0, [])
   }
 
   /// One request, as the log keeps it.

@@ -47,11 +47,16 @@ extension ERPServer {
 
   func list(_ entity: String, _ query: Query) throws -> [JSONValue] {
     guard let table = tables[entity] else { return [] }
+    guard let text = query.filter else {
+      return everything(entity, table).dropFirst(query.skip).prefix(query.top).compactMap { table.records[$0] }.map {
+        render($0, entity, query)
+      }
+    }
     var candidates: [ServerRecord]
-    let filter = try query.filter.map(Filter.init)
-    if let ids = filter?.ids {
+    let filter = try Filter(parsing: text)
+    if let ids = filter.ids {
       candidates = ids.compactMap { table.records[$0] }
-    } else if let after = filter?.modifiedAfter {
+    } else if let after = filter.modifiedAfter {
       // The order of changes is the order of times: only what came later is looked at.
       var low = 0
       var high = table.changes.count
@@ -65,21 +70,27 @@ extension ERPServer {
     } else {
       candidates = Array(table.records.values)
     }
-    if let filter {
-      let columns = Dictionary(fields(entity).map { ($0.name, $0.column) }, uniquingKeysWith: { first, _ in first })
-      candidates = try candidates.filter { record in
-        try filter.matches { path in
-          if let column = columns[path] { return record.fields[column] }
-          if path == "id" { return .text(record.id) }
-          let parts = path.split(separator: "/").map(String.init)
-          guard parts.count == 2, columns[parts[0]] != nil else { throw ERPRefusal(400, "The field '\(path)' is not known.") }
-          return record.linked[parts[0]]?[parts[1]]
-        }
+    let columns = Dictionary(fields(entity).map { ($0.name, $0.column) }, uniquingKeysWith: { first, _ in first })
+    candidates = try candidates.filter { record in
+      try filter.matches { path in
+        if let column = columns[path] { return record.fields[column] }
+        if path == "id" { return .text(record.id) }
+        let parts = path.split(separator: "/").map(String.init)
+        guard parts.count == 2, columns[parts[0]] != nil else { throw ERPRefusal(400, "The field '\(path)' is not known.") }
+        return record.linked[parts[0]]?[parts[1]]
       }
     }
     // The contract promises no order: a fixed shuffle shows whoever relies on one.
     let places = candidates.indices.map { (place: $0, order: Self.shuffle(candidates[$0].id)) }.sorted { $0.order < $1.order }
     return places.dropFirst(query.skip).prefix(query.top).map { render(candidates[$0.place], entity, query) }
+  }
+
+  /// The ids of all records, in the same order as `shuffle` gives to those of a filter.
+  private func everything(_ entity: String, _ table: Table) -> [String] {
+    if table.listed.changes == table.changes.count, table.listed.records == table.records.count { return table.listed.ids }
+    let ids = table.records.values.map { (place: Self.shuffle($0.id), id: $0.id) }.sorted { $0.place < $1.place }.map(\.id)
+    tables[entity]?.listed = (table.changes.count, table.records.count, ids)
+    return ids
   }
 
   private static func shuffle(_ id: String) -> UInt64 {

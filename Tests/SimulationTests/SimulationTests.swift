@@ -110,9 +110,9 @@ import Testing
   }
 
   /// Messages that moved away while their creation in the ERP was in doubt, copies of a message, half of an activity's files.
-  @Test(arguments: [96, 123, 138, 780, 1912, 2519, 2893, 4245, 8610] as [UInt64], [Schedule.Flavour.usual, .rare])
-  func `a seed of emails that failed once passes`(seed: UInt64, flavour: Schedule.Flavour) {
-    #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [.emails], flavour: flavour)).violations.isEmpty)
+  @Test(arguments: [96, 123, 138, 780, 1912, 2519, 2893, 4245, 8610] as [UInt64], [false, true])
+  func `a seed of emails that failed once passes`(seed: UInt64, isRare: Bool) {
+    #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [.emails], flavour: isRare ? .rare : .usual)).violations.isEmpty)
   }
 
   @Test func `a schedule is cut to the events that its failure needs`() {
