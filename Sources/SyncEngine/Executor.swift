@@ -27,7 +27,7 @@ struct Executor: Sendable {
   let run: String
 
   var feed: MailboxFeed { MailboxFeed(parts: parts, log: log, spoke: spoke, exchange: exchange) }
-  var outcome: Outcome { Outcome(spoke: spoke, zones: parts.zones) }
+  var outcome: Outcome { Outcome(spoke: spoke, parts: parts) }
 
   /// What a chunk did.
   struct Tally: Sendable {

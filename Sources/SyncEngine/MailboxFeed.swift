@@ -131,7 +131,7 @@ struct MailboxFeed: Sendable {
     try parts.store.write { transaction in
       for item in unlinked {
         try transaction.observeDeleted(item: item.version.id, kind: spoke.kind, mailbox: spoke.mailbox)
-        if item.form != nil { try Outcome(spoke: spoke, zones: parts.zones).hide(item, transaction) }
+        if item.form != nil { try Outcome(spoke: spoke, parts: parts).hide(item, transaction) }
       }
     }
     guard !linked.isEmpty else { return }
@@ -213,8 +213,8 @@ struct MailboxFeed: Sendable {
     } else if let back = here.first(where: { $0.operationID == link.operationID }) ?? here.first {
       try parts.store.write { transaction in
         // One that was not read yet may be gone again before it is: it is waited for.
-        guard try transaction.reader.item(back.version.id, kind: kind, mailbox: mailbox) != nil else { return }
-        try repoint(link, from: item, to: back.version.id, transaction)
+        guard let found = try transaction.reader.item(back.version.id, kind: kind, mailbox: mailbox) else { return }
+        try repoint(link.agreed(as: found.item, parts.erp.support(for: kind)), from: item, to: back.version.id, transaction)
       }
     } else if let moved = elsewhere.first(where: { !$0.isInDeletedItems }) {
       log.write(.informational, "an item was moved to another folder and is no longer synchronized", spoke)

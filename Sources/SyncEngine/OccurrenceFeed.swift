@@ -107,7 +107,7 @@ struct OccurrenceFeed: Sendable {
       let link = try transaction.reader.link(item: id, kind: kind, mailbox: mailbox)
       if !window.contains(gone.item.fields) {
         // Its days are over: the ERP keeps its record, and it is not made anew.
-        if let link { try Outcome(spoke: spoke, zones: parts.zones).detach(Pair(link: link), transaction) }
+        if let link { try Outcome(spoke: spoke, parts: parts).detach(Pair(link: link), transaction) }
         try transaction.observeDeleted(item: id, kind: kind, mailbox: mailbox)
       } else if var link, link.state == .linked, let place = fresh.firstIndex(where: { isSame($0, gone.item) }) {
         // A series whose pattern changed has new occurrences: the one of the same day takes the other's place.

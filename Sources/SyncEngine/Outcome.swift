@@ -1,11 +1,12 @@
 import Model
+import Reconcile
 import Render
 import Store
 
 /// Saves what a remote write brought about: link, bases, observation, file, all in the transaction of the caller.
 struct Outcome: Sendable {
   let spoke: Spoke
-  let zones: Zones
+  let parts: EngineParts
 
   /// Saves a pair whose two sides are as given; their values become the bases.
   /// - Parameter written: fields that the engine has just written.
@@ -36,16 +37,24 @@ struct Outcome: Sendable {
     }
   }
 
-  /// A change that the policy's direction does not carry stays one: its base does not move on, so that another direction carries it later.
+  /// A change that the policy's direction does not carry stays one: its base does not move on, so that another direction carries it later. Of a
+  /// match, of which nothing was known, that is what differs from the other side's value.
   private func keepingDrift(
     _ base: Base, _ side: SystemSide, _ read: Fields?, _ known: Base?, other: Fields, _ written: Set<Field>
   ) -> Base {
-    guard let read, let known, !spoke.section.direction.carries(from: side) else { return base }
+    guard let read, spoke.kind != .emails, !spoke.section.direction.carries(from: side) else { return base }
     var base = base
-    for field in read.differences(from: known.fields) where !written.contains(field) && !read.same(field, in: other) {
-      base.fields[field] = known.fields[field]
+    for field in known.map({ read.differences(from: $0.fields) }) ?? copied where !written.contains(field) && !read.same(field, in: other) {
+      base.fields[field] = known == nil ? other[field] : known?.fields[field]
     }
     return base
+  }
+
+  /// The fields in which two records that agree are equal.
+  private var copied: [Field] {
+    let exchange = parts.exchange[spoke.account.name] ?? MissingAccount(name: spoke.account.name)
+    let (erp, mailbox) = (parts.erp.support(for: spoke.kind), exchange.support(for: spoke.kind))
+    return Translation(policy: spoke.policy, kind: spoke.kind, erp: erp, exchange: mailbox).copied
   }
 
   /// Keeps a matched pair of which only a part is written: what matched may change before the rest is, and then the item would be taken for a
@@ -87,7 +96,9 @@ struct Outcome: Sendable {
     guard transaction.keepsFiles else { return }
     let modified = item.modified ?? entity.modified ?? Timestamp(milliseconds: 0)
     // A message's file has the bytes that Exchange has: whoever has read them puts it.
-    guard let bytes = RecordFile.render(spoke.kind, uid: link.uid, fields: item.fields, revision: modified, zones: zones) else { return }
+    guard let bytes = RecordFile.render(spoke.kind, uid: link.uid, fields: item.fields, revision: modified, zones: parts.zones) else {
+      return
+    }
     try putFile(link, item: item, bytes: bytes, modified: modified, transaction)
   }
 
@@ -103,7 +114,7 @@ struct Outcome: Sendable {
   func show(_ item: Item, _ transaction: any RecordTransaction) throws {
     let modified = item.modified ?? Timestamp(milliseconds: 0)
     guard transaction.keepsFiles, let uid = item.moveKey,
-      let bytes = RecordFile.render(spoke.kind, uid: uid, fields: item.fields, revision: modified, zones: zones)
+      let bytes = RecordFile.render(spoke.kind, uid: uid, fields: item.fields, revision: modified, zones: parts.zones)
     else { return }
     try putFile(uid: uid, item, bytes, modified, ["origin": SystemSide.exchange.rawValue], transaction)
   }
@@ -123,7 +134,7 @@ struct Outcome: Sendable {
     attributes["change_key"] = item.version.changeKey
     _ = try transaction.putFile(
       TreeFile(
-        uid: uid, wishedName: FileName.make(for: spoke.kind, fields: item.fields, zones: zones), bytes: bytes, modified: modified,
+        uid: uid, wishedName: FileName.make(for: spoke.kind, fields: item.fields, zones: parts.zones), bytes: bytes, modified: modified,
         attributes: attributes),
       folder: spoke.folderName, employee: spoke.employee.email)
   }

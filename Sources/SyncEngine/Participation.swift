@@ -34,7 +34,7 @@ struct Participation: Sendable {
   /// Unlinks every pair, so that the next cycle is a first run: it pairs what belongs together by its stamps and deletes nothing. A record that
   /// was made from an item which is not marked yet stays linked to it: nothing else tells that the two are one.
   func forget(_ spoke: Spoke, _ links: [Link], folder: FolderID) throws(SyncError) {
-    let outcome = Outcome(spoke: spoke, zones: parts.zones)
+    let outcome = Outcome(spoke: spoke, parts: parts)
     try parts.store.write { transaction in
       let unmarked = Set(try transaction.reader.openIntents(mailbox: spoke.mailbox).filter { $0.side == .erp }.map(\.id))
       for link in links {

@@ -287,7 +287,7 @@ struct Planner: Sendable {
     // A message that comes back is shown again, whatever had become of its pair.
     let isGone = spoke.kind == .emails ? linkedItem?.presence ?? .deleted == .deleted : linkedItem?.presence == .deleted
     guard isGone, link.state == .linked || spoke.kind == .emails else { return nil }
-    let repointed = link.repointed(to: item.item.version.id)
+    let repointed = link.repointed(to: item.item.version.id).agreed(as: item.item, parts.erp.support(for: spoke.kind))
     return Pair(link: repointed, entity: try link.entityID.flatMap { try reader.entity($0, kind: spoke.kind) }, item: item)
   }
 
@@ -340,8 +340,20 @@ struct Planner: Sendable {
 extension Item {
   /// Whether nobody has changed it since it was made: no person is as fast as a server that completes what it has just made. A copy was often
   /// last changed before it was made.
-  fileprivate var isAsMade: Bool {
+  var isAsMade: Bool {
     guard let created, let modified else { return false }
     return (0..<1000).contains(modified.milliseconds - created.milliseconds)
+  }
+}
+
+extension Link {
+  /// The same, now that it leads to another item. One that another creation of the engine made and that nobody has changed since is as it was
+  /// sent then: what the record has become since is the record's change.
+  func agreed(as item: Item, _ erp: FieldSupport) -> Link {
+    guard kind != .emails, item.isAsMade, let creation = item.operationID, creation != operationID else { return self }
+    var copy = self
+    copy.baseItem = Base(fields: item.fields, version: nil)
+    copy.baseEntity = Base(fields: erp.projected(item.fields), version: nil)
+    return copy
   }
 }

@@ -46,7 +46,7 @@ struct SeriesRelocation: Sendable {
     let wanted = Set(occurrences.compactMap(\.series))
     try await moveMasters(wanted)
     let arrived = try await arrived(wanted, since: occurrences)
-    let outcome = Outcome(spoke: spoke, zones: relocation.parts.zones)
+    let outcome = Outcome(spoke: spoke, parts: relocation.parts)
     let (mailbox, kind) = (spoke.mailbox, spoke.kind)
     let lost = try store.write { transaction in
       var lost = 0

@@ -215,7 +215,7 @@ extension Undoing {
     let kept = JournalEntry(
       id: 0, time: now, run: undo, mailbox: spoke.mailbox, kind: spoke.kind, uid: link.uid, name: entry.name, entityID: link.entityID,
       itemID: link.itemID, losers: losers, rule: "taken away: the run \(run) was undone", restoredAt: nil)
-    let outcome = Outcome(spoke: spoke, zones: parts.zones)
+    let outcome = Outcome(spoke: spoke, parts: parts)
     try parts.store.write { transaction in
       try transaction.journal(kept)
       try outcome.detach(Pair(link: link), transaction)

@@ -291,6 +291,25 @@ def test_merge_by_email_links_what_has_the_same_address(office):
     assert titles(office, "contacts") == (["apart", "apart", "merged"],) * 2
 
 
+def test_what_the_mailbox_alone_has_of_a_match_is_carried_once_the_policy_carries_both_ways(office):
+    change(office, ("filter: owner}", "filter: owner, merge_by_email: true, direction: to-exchange}"))
+    sync(office)
+    office.erp.put(LastName="Matched", Email="matched@x.test", Owner=office.ids["alice"])
+    account = office.account("alice")
+    address = exchangelib.indexed_properties.EmailAddress(label="EmailAddress1", email="matched@x.test")
+    exchangelib.Contact(
+        account=account, folder=mailbox.folder(account, "C"), surname="Matched", display_name="Matched", job_title="Director",
+        email_addresses=[address]).save()
+    sync(office)
+    [record] = [record for record in office.erp.contacts() if record["LastName"]["value"] == "Matched"]
+    assert record["JobTitle"].get("value") is None
+    change(office, ("direction: to-exchange}", "direction: both}"))
+    sync(office)
+    [record] = [record for record in office.erp.contacts() if record["LastName"]["value"] == "Matched"]
+    assert record["JobTitle"]["value"] == "Director"
+    quiet(office)
+
+
 def test_the_link_to_the_erp_comes_and_goes_with_the_setting(office):
     link = "https://erp.example.test/Main?ContactID={ContactID}"
     made = office.erp.put(LastName="Linked", WebSite="https://own.test/", Owner=office.ids["alice"])

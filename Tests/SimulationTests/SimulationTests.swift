@@ -58,7 +58,7 @@ import Testing
     arguments: [
       103, 138, 149, 415, 606, 677, 824, 1362, 1392, 1590, 1613, 1740, 2184, 2212, 2292, 2393, 2470, 3545, 3741, 3806, 3869, 7229, 7670,
       8092, 9713, 10164, 12183, 12184, 12837, 15042, 15755, 16358, 17320, 18516, 19540, 21944, 26560,
-      32524, 35439, 56080, 61170, 63076, 77322, 78814, 83457, 97309, 300198, 302348, 320525, 414443, 416949,
+      32524, 35439, 56080, 61170, 63076, 77322, 78814, 83457, 97309, 300198, 302348, 320525, 414443, 416949, 516986,
     ] as [UInt64])
   func `a seed that failed once passes`(seed: UInt64) {
     #expect(Simulator.run(Simulator.schedule(seed: seed)).violations.isEmpty)
@@ -67,7 +67,7 @@ import Testing
   @Test(
     arguments: [
       8532, 14891, 15478, 16582, 16922, 23782, 24460, 25352, 29000, 32695, 36806, 38040, 50586, 59796, 323144, 407764, 413758,
-      415415, 429606,
+      415415, 429606, 502271,
     ] as [UInt64])
   func `a rare seed that failed once passes`(seed: UInt64) {
     #expect(Simulator.run(Simulator.schedule(seed: seed, flavour: .rare)).violations.isEmpty)
