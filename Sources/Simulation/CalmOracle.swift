@@ -173,9 +173,9 @@ struct CalmOracle {
       if inItem.same(field, in: item.fields) || inEntity.same(field, in: entity.fields) { continue }
       // The two of a conflict copy differ by its mark.
       if Token(entity.fields[field]) == Token(item.fields[field]), oracle.isConflictCopy(entity, or: item) { continue }
-      // Where nothing is known of what was agreed on, empty never overwrites filled, whatever the direction: after a rebuild, and of an item
-      // whose creation was taken for lost.
-      let isUnagreed = oracle.hadRebuild || item.operationID.map(oracle.interrupted.contains) ?? false
+      // Where nothing is known of what was agreed on, empty never overwrites filled, whatever the direction: after a rebuild, of an item whose
+      // creation was taken for lost, and of one that came back after its record had left the filter.
+      let isUnagreed = oracle.hadRebuild || oracle.wasRestored(item) || item.operationID.map(oracle.interrupted.contains) ?? false
       let source = section.direction == .toExchange ? entity.fields[field] : item.fields[field]
       if section.direction != .both, isUnagreed, source == nil { continue }
       switch section.direction {

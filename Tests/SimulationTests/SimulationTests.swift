@@ -74,7 +74,8 @@ import Testing
   }
 
   @Test(
-    arguments: [275, 1297, 1434, 3914, 4087, 4617, 7442, 10622, 15109, 15514, 16198, 17532, 31581, 31780, 39259, 43896, 60130] as [UInt64],
+    arguments: [275, 1297, 1434, 3914, 4087, 4617, 7442, 10622, 15109, 15514, 16198, 17532, 31581, 31780, 39259, 43896, 60130, 500702]
+      as [UInt64],
     [RecordKind.tasks, .events])
   func `a seed of tasks or events that failed once passes`(seed: UInt64, kind: RecordKind) {
     #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [kind])).violations.isEmpty)
