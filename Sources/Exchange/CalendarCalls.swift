@@ -50,6 +50,51 @@ extension EWSClient {
   }
 
   /// See `ExchangePort`.
+  public func series(_ uids: Set<String>, outside folder: FolderID, in mailbox: Mailbox) async throws(SyncError) -> Set<String> {
+    if uids.isEmpty { return [] }
+    let all = try await folders(below: "msgfolderroot", mailbox, deep: true)
+    let deleted = Self.descendants(of: try await distinguished("deleteditems", mailbox).id, among: all)
+    var found: Set<String> = []
+    for place in all where place.id != folder && !deleted.contains(place.id) && found != uids {
+      guard place.folderClass.lowercased().hasPrefix(EWSNames.folderClass(.events).lowercased()) else { continue }
+      found.formUnion(try await seriesUIDs(in: place.id, of: mailbox).intersection(uids))
+    }
+    return found
+  }
+
+  /// The UIDs of a calendar's series. Servers search by no UID: they are compared here.
+  private func seriesUIDs(in folder: FolderID, of mailbox: Mailbox) async throws(SyncError) -> Set<String> {
+    var (found, offset): (Set<String>, Int) = ([], 0)
+    while true {
+      let start = offset
+      let messages = try await call("FindItem", in: mailbox) { xml in
+        xml.within("m:FindItem", [("Traversal", "Shallow")]) { xml in
+          xml.within("m:ItemShape") { xml in
+            xml.element("t:BaseShape", "IdOnly")
+            xml.within("t:AdditionalProperties") { xml in
+              for name in ["UID", "CalendarItemType"] { PropertyPath.field("calendar:\(name)").write(&xml) }
+            }
+          }
+          xml.empty(
+            "m:IndexedPageItemView",
+            [("MaxEntriesReturned", String(Self.findPage)), ("Offset", String(start)), ("BasePoint", "Beginning")])
+          xml.within("m:ParentFolderIds") { $0.empty("t:FolderId", [("Id", folder.rawValue)]) }
+        }
+      }
+      if let error = EWSErrors.error(for: messages[0], "a calendar of \(mailbox.address)") {
+        // Deleted between the listing and the search.
+        if error.code == .folderNotFound { return found }
+        throw error
+      }
+      let view = messages[0].child("RootFolder")
+      let page = view?.child("Items")?.children ?? []
+      found.formUnion(page.filter { $0.text("CalendarItemType") == "RecurringMaster" }.compactMap { $0.text("UID") })
+      offset = view?.attribute("IndexedPagingOffset").flatMap(Int.init) ?? offset + page.count
+      if view?.attribute("IncludesLastItemInRange") != "false" || page.isEmpty { return found }
+    }
+  }
+
+  /// See `ExchangePort`.
   public func cancel(_ versions: [ItemVersion], in mailbox: Mailbox) async throws(SyncError) -> [Result<ItemID?, SyncError>] {
     try assertWritable("cancelling \(versions.count) meetings of \(mailbox.address)")
     let messages = try await write("CreateItem", in: mailbox, count: versions.count) { xml in

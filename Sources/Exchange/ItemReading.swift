@@ -5,7 +5,7 @@ extension EWSClient {
   /// Items asked for in one GetItem at most.
   static let getItemLimit = 100
   /// Items of a FindItem page.
-  private static let findPage = 500
+  static let findPage = 500
   /// Foreign ids searched in one restriction; the limit is 255 nodes.
   private static let searchedIDs = 60
 
@@ -158,7 +158,7 @@ extension EWSClient {
     return found
   }
 
-  private static func descendants(of root: FolderID, among folders: [FoundFolder]) -> Set<FolderID> {
+  static func descendants(of root: FolderID, among folders: [FoundFolder]) -> Set<FolderID> {
     var result: Set<FolderID> = [root]
     var grows = true
     while grows {

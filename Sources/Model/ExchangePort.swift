@@ -41,6 +41,10 @@ public protocol ExchangePort: ExchangeMailPort {
     in folder: FolderID, of mailbox: Mailbox, from start: Timestamp, to end: Timestamp
   ) async throws(SyncError) -> [OccurrenceVersion]
 
+  /// Which of these series lie in other calendars of the mailbox, those in Deleted Items left out (EWS FindItem over the folders of that class).
+  /// - Parameter uids: their UIDs.
+  func series(_ uids: Set<String>, outside folder: FolderID, in mailbox: Mailbox) async throws(SyncError) -> Set<String>
+
   /// Moves items to another folder of the same mailbox (EWS MoveItem). One result an item: its new id; `notFound` where one is gone.
   func move(_ ids: [ItemID], kind: RecordKind, to folder: FolderID, in mailbox: Mailbox) async throws(SyncError) -> [Result<
     ItemID, SyncError
@@ -91,6 +95,9 @@ extension ExchangePort {
   public func occurrences(
     in folder: FolderID, of mailbox: Mailbox, from start: Timestamp, to end: Timestamp
   ) async throws(SyncError) -> [OccurrenceVersion] { [] }
+
+  /// Nor has it series.
+  public func series(_ uids: Set<String>, outside folder: FolderID, in mailbox: Mailbox) async throws(SyncError) -> Set<String> { [] }
 }
 
 /// One occurrence of a series, as a view lists it.

@@ -91,7 +91,8 @@ struct CalmOracle {
   }
 
   func isInScope(_ item: SimItem, _ mailbox: Int, isLinked: Bool) -> Bool {
-    guard item.place == world.place(mailbox, item.kind), !item.isPrivate, item.form == nil, item.fields.hasStatusCounterpart,
+    guard item.place == world.place(mailbox, item.kind), !item.isPrivate, item.form == nil || item.form == .occurrence,
+      item.fields.hasStatusCounterpart,
       let section = world.policies[mailbox].sections[item.kind]
     else { return false }
     if item.place == .policy { return true }
@@ -112,7 +113,7 @@ struct CalmOracle {
         let birth = Token(entity.fields[RecordShape.of(kind).birth])
         // Marked with its id, or what it was made from before that could be marked.
         let isKnownElsewhere = world.mailboxes[mailbox].items.contains {
-          let isSource = $0.foreignID == nil && birth != nil && Token($0.fields[RecordShape.of(kind).birth]) == birth
+          let isSource = $0.foreignID == nil && $0.form == nil && birth != nil && Token($0.fields[RecordShape.of(kind).birth]) == birth
           return $0.kind == kind && $0.place != .trash && ($0.foreignID == entity.id || isSource)
         }
         if isKnownElsewhere || isLeft("entity:\(entity.id)", kind, mailbox) || isAbandoned(entity) { continue }
@@ -146,9 +147,24 @@ struct CalmOracle {
         continue
       }
       if isLeft("entity:\(entity.id)", kind, mailbox) || isLeft("item:\(id)", kind, mailbox) { continue }
+      // A first run looks further back, and one that a failing record holds up is not over.
+      if isOutsideWindow(item, margin: SimSeries.day), !oracle.isFirstRun(kind, mailbox) {
+        oracle.report("I1", "\(entity.id) and \(item.id) are linked though the occurrence's day left the window")
+        continue
+      }
       checkValues(entity, item, section, mailbox)
-      if item.foreignID != entity.id { oracle.report("I1", "\(item.id) is linked to \(entity.id) and does not bear its id") }
+      if item.form == .occurrence ? item.foreignID != nil : item.foreignID != entity.id {
+        oracle.report("I1", "\(item.id) is linked to \(entity.id) and does not bear its id")
+      }
     }
+  }
+
+  /// Whether an occurrence lies outside the days of which series are carried to the ERP, by more than a margin.
+  private func isOutsideWindow(_ item: SimItem, margin: Int64) -> Bool {
+    guard item.form == .occurrence, let start = item.start else { return false }
+    // The last round was that long ago.
+    let today = (world.clock - Simulator.calmPause) / SimSeries.day * SimSeries.day
+    return start < today - 30 * SimSeries.day - margin || start >= today + 181 * SimSeries.day + margin
   }
 
   private func isLinked(_ item: SimItem, _ mailbox: Mailbox) -> Bool {
@@ -199,7 +215,9 @@ struct CalmOracle {
     for item in world.mailboxes[mailbox].items where item.kind == kind && item.place == world.place(mailbox, kind) {
       let link = try? oracle.cache.read { try $0.link(item: item.id, kind: kind, mailbox: box) }
       if link != nil || item.isUserCopy || item.foreignID != nil || !isInScope(item, mailbox, isLinked: false) { continue }
-      if isLeft("item:\(item.id)", kind, mailbox) || wasMovedUnmarked(item, box) { continue }
+      if isLeft("item:\(item.id)", kind, mailbox) || wasMovedUnmarked(item, box) || isOutsideWindow(item, margin: -SimSeries.day) {
+        continue
+      }
       let address = item.fields.text(.email1)?.lowercased()
       let sharesAddress =
         section.mergeByEmail && address != nil

@@ -31,21 +31,24 @@ struct Generator {
     mailboxes = flavour == .told ? 2 + random.below(2) : random.chance(45) ? 2 : 1
     let setup = Schedule.Setup(
       mailboxes: mailboxes, policies: (0..<mailboxes).map { policy($0) }, kinds: kinds, guards: guards(),
-      pageSize: random.chance(30) ? 1 + random.below(3) : 512, approvesAtEnd: random.chance(70))
+      pageSize: random.chance(30) ? 1 + random.below(3) : 512, approvesAtEnd: random.chance(70),
+      hasSeries: flavour == .series)
     erpEdits = some(kinds == [.contacts] ? ERPEdit.ofContacts : ERPEdit.allCases, percent: 60)
     itemEdits = some(kinds == [.contacts] ? ItemEdit.ofContacts : ItemEdit.allCases, percent: 45)
     if flavour == .rare { itemEdits += [.edit, .copy, .delete] }
-    acts = random.chance(50) ? some(AdminAct.allCases, percent: 25) : []
+    if flavour == .series { itemEdits = itemEdits.filter { $0 != .copy } + [.edit, .setPlain, .delete] }
+    acts = random.chance(50) ? some(flavour == .series ? AdminAct.ofSeries : AdminAct.allCases, percent: 25) : []
     faults = flavour == .faulty ? Array(0..<10) : random.chance(65) ? some(Array(0..<10), percent: 35) : []
     var events: [Event] = []
     for _ in 0..<(1 + random.below(3)) {
       let salt = random.below(1 << 20)
       let kind = random.pick(kinds)
       events.append(
-        random.chance(50) ? .erp(.create, kind: kind, salt: salt) : .mailbox(random.below(mailboxes), .create, kind: kind, salt: salt))
+        random.chance(flavour == .series ? 20 : 50)
+          ? .erp(.create, kind: kind, salt: salt) : .mailbox(random.below(mailboxes), .create, kind: kind, salt: salt))
     }
     for _ in 0..<(2 + random.below(3)) {
-      for _ in 0..<random.below(4) { edit().map { events.append($0) } }
+      for _ in 0..<(flavour == .series ? 2 + random.below(5) : random.below(4)) { edit().map { events.append($0) } }
       if !acts.isEmpty, random.chance(40) { events.append(.admin(random.pick(acts), salt: random.below(1 << 20))) }
       if random.chance(flavour == .faulty ? 90 : 60) {
         for _ in 0..<(1 + random.below(2)) { interruption().map { events.append(.interrupt($0)) } }

@@ -29,6 +29,11 @@ final class Ledger {
   /// A user who sees the old text writes the new one in its place.
   func replace(_ old: Value?, by new: Value?) {
     excuse(old)
+    follow(old, by: new)
+  }
+
+  /// The same where the old text stays elsewhere: in the series of the occurrence that no longer has it.
+  func follow(_ old: Value?, by new: Value?) {
     if let old = Token(old), let new = Token(new) { successors[old.number, default: []].insert(new.number) }
   }
 

@@ -152,7 +152,9 @@ final class MemoryTransaction: RecordTransaction {
   func forgetItems(kind: RecordKind, mailbox: Mailbox) throws {
     for index in tables.items.indices {
       let row = tables.items[index].value
-      if row.kind == kind, row.presence == .present, row.mailbox == mailbox { change(item: index) { $0.isUnlisted = true } }
+      if row.kind == kind, row.presence == .present, row.mailbox == mailbox, row.item?.form != .occurrence {
+        change(item: index) { $0.isUnlisted = true }
+      }
     }
   }
 

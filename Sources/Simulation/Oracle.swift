@@ -197,6 +197,7 @@ final class Oracle {
       if update.changes.isEmpty { return }
       if update.changes.keys.contains(where: { $0 != .categories }) { report("I6", "the engine changes the email \(item.id)") }
     }
+    checkSeries(item, update)
     // What marks an item with a new record's id belongs to that record's creation, under whatever id the item had then.
     checkIntent("updates \(item.id)") { $0.itemID == item.id || update.changes.isEmpty && $0.side == .erp && $0.kind == item.kind }
     // One whose status has no counterpart is left as it is, but for the ERP's id.
@@ -232,6 +233,7 @@ final class Oracle {
     if item.isPrivate && item.seenByEngine == item.changeKey && !world.isLanding {
       report("I6", "the engine deletes the private item \(item.id)")
     }
+    checkSeries(item)
     let isUnknowable = item.isLikeTwin && (item.isOfUnread || cacheWasExchanged)
     if item.isUserCopy && !isUnknowable && link(of: item, in: mailbox) == nil {
       report("I6", "the engine deletes the user's copy \(item.id)")
@@ -276,7 +278,7 @@ final class Oracle {
   }
 
   /// Whether a mailbox has had no whole cycle since the cache was new.
-  private func isFirstRun(_ kind: RecordKind, _ mailbox: Int) -> Bool {
+  func isFirstRun(_ kind: RecordKind, _ mailbox: Int) -> Bool {
     let cursor = "engine/\(world.mailboxes[mailbox].address)/\(kind.rawValue)/initialised"
     return (try? cache.read { try $0.cursor(cursor) }) == nil
   }
@@ -326,7 +328,7 @@ final class Oracle {
   }
 
   /// I2, at the moment of the write: what is overwritten was seen by who replaced it, or is in the journal, or stands elsewhere.
-  private func checkOverwrite(_ old: Value?, by new: Value?, _ place: @autoclosure () -> String) {
+  func checkOverwrite(_ old: Value?, by new: Value?, _ place: @autoclosure () -> String) {
     guard let token = Token(old), token != Token(new), !world.ledger.isAccounted(token) else { return }
     readJournal()
     if world.ledger.isAccounted(token) { return }
@@ -372,7 +374,7 @@ extension World {
   /// How many records hold a token, Deleted Items included.
   func count(of token: Token) -> Int {
     entities.count { $0.fields.holds(token) }
-      + mailboxes.reduce(0) { $0 + $1.items.count { $0.form == nil && $0.fields.holds(token) } }
+      + mailboxes.reduce(0) { $0 + $1.items.count { $0.form != .attendeeCopy && $0.fields.holds(token) } }
   }
 
   /// The tokens that some record holds, Deleted Items included.
@@ -380,7 +382,7 @@ extension World {
     var living = TokenSet()
     func add(_ fields: Fields) { for entry in fields.entries { if let token = Token(entry.value) { living.insert(token.number) } } }
     for entity in entities { add(entity.fields) }
-    for mailbox in mailboxes { for item in mailbox.items where item.form == nil { add(item.fields) } }
+    for mailbox in mailboxes { for item in mailbox.items where item.form != .attendeeCopy { add(item.fields) } }
     return living
   }
 }

@@ -21,6 +21,8 @@ public struct Schedule: Sendable {
     case told
     /// Something goes wrong in nearly every round: on the way, in a server, with the disk, or the process ends.
     case faulty
+    /// Calendars have series, whose occurrences are changed alone and together; no cache is lost.
+    case series
   }
 
   /// How the world looks at first.
@@ -33,6 +35,8 @@ public struct Schedule: Sendable {
     var pageSize: Int
     /// Holds are approved before the last rounds; else what they concern stays as it is.
     var approvesAtEnd: Bool
+    /// Users of calendars make series too.
+    var hasSeries = false
   }
 }
 
@@ -74,6 +78,11 @@ public enum AdminAct: String, Sendable, Hashable, CaseIterable {
 }
 
 extension AdminAct {
+  /// Those of histories with series. The cache stays: occurrences bear no mark by which a lost one could be made anew. Days that pass, and
+  /// employees that are switched off and on, meet often.
+  static let ofSeries =
+    allCases.filter { ![.wipeCache, .keepCache, .restoreCache].contains($0) } + [.clockJump, .clockJump, .switchEmployee, .switchEmployee]
+
   /// Whether it concerns the servers, not the engine.
   var isOfServers: Bool { [.forgetSyncState, .migrateMailbox, .clockJump].contains(self) }
 }

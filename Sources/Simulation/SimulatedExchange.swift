@@ -62,7 +62,9 @@ struct SimulatedExchange: ExchangePort {
         guard parts.count == 2, parts[0] == box.incarnation else { throw SyncError(.cursorInvalid, "the sync state is not known") }
         since = parts[1]
       }
-      var found: [(Int, ItemChange)] = box.items.filter { $0.kind == kind && $0.place == place && $0.sequence > since }.map {
+      var found: [(Int, ItemChange)] = box.items.filter {
+        $0.kind == kind && $0.place == place && $0.sequence > since && $0.form != .occurrence
+      }.map {
         ($0.sequence, .present(ItemVersion(id: $0.id, changeKey: String($0.changeKey)), foreignID: $0.foreignID))
       }
       for gone in box.departures where gone.kind == kind && gone.place == place && gone.sequence > since && gone.arrival <= since {
@@ -148,12 +150,17 @@ struct SimulatedExchange: ExchangePort {
         guard String(world.mailboxes[index].items[found].changeKey) == update.version.changeKey else {
           return .failure(SyncError(.staleVersion, "\(update.version.id) changed"))
         }
+        if case .instant(let start, _)?? = update.changes[.start],
+          !world.mayBegin(world.mailboxes[index].items[found], at: start.milliseconds, in: index)
+        {
+          return .failure(SyncError(.invalidRecord, "\(update.version.id) would cross its neighbours"))
+        }
         world.oracle?.engineUpdates(world.mailboxes[index].items[found], update, in: index)
         world.mutations += 1
         let before = world.mailboxes[index].items[found].invited
         for (field, value) in update.changes { world.mailboxes[index].items[found].fields[field] = value }
         if let stamp = update.foreignID { world.mailboxes[index].items[found].foreignID = stamp }
-        world.bump(item: found, in: index)
+        world.settle(update.changes.keys, of: found, in: index)
         let changed = world.mailboxes[index].items[found]
         if kind == .events { tell(changed, update.notice, index, before: before) }
         return .success(ItemVersion(id: changed.id, changeKey: String(changed.changeKey)))
@@ -185,6 +192,11 @@ struct SimulatedExchange: ExchangePort {
         let item = world.mailboxes[index].items[found]
         world.oracle?.engineDeletes(item, in: index)
         world.carryOut("deleted-items")
+        if item.form == .occurrence {
+          world.takeOut(occurrence: found, in: index)
+          if name == "mail.cancel" { tell(item, .all, index, before: item.invited) }
+          return .success(nil)
+        }
         world.move(item: found, in: index, to: .trash)
         if name == "mail.cancel" {
           tell(item, .all, index, before: item.invited)
@@ -192,6 +204,41 @@ struct SimulatedExchange: ExchangePort {
         }
         return .success(world.mailboxes[index].items[found].id)
       }
+    }
+  }
+
+  func deleteOccurrences(_ ids: [ItemID], in mailbox: Mailbox) async throws(SyncError) -> [Result<ItemID?, SyncError>] {
+    try await delete(ids, "mail.takeOut", mailbox)
+  }
+
+  func occurrences(
+    in folder: FolderID, of mailbox: Mailbox, from start: Timestamp, to end: Timestamp
+  ) async throws(SyncError) -> [OccurrenceVersion] {
+    let index = try world.mailboxIndex(mailbox)
+    let (place, kind) = (place(folder), kind(folder))
+    return try await world.serve("mail.occurrences") {
+      $0.add([mailbox.address, start.iso8601, end.iso8601])
+    } apply: { [world] lies throws(SyncError) in
+      if lies { world.needsFullRound = true }
+      if world.isBlind { return [] }
+      return world.mailboxes[index].items.compactMap { item in
+        guard item.kind == kind, item.place == place, item.form == .occurrence, !lies || item.changeKey % 2 == 0, let uid = item.seriesUID,
+          let begin = item.start.map(Timestamp.init(milliseconds:)), begin >= start, begin < end
+        else { return nil }
+        return OccurrenceVersion(version: ItemVersion(id: item.id, changeKey: String(item.changeKey)), uid: uid, start: begin)
+      }
+    }
+  }
+
+  func series(_ uids: Set<String>, outside folder: FolderID, in mailbox: Mailbox) async throws(SyncError) -> Set<String> {
+    let index = try world.mailboxIndex(mailbox)
+    let place = place(folder)
+    return try await world.serve("mail.series") {
+      $0.add([mailbox.address] + uids.sorted())
+    } apply: { [world] _ throws(SyncError) in
+      if world.isBlind { return [] }
+      let elsewhere = world.mailboxes[index].items.filter { $0.form == .series && $0.place != place && $0.place != .trash }
+      return uids.intersection(elsewhere.map(\.moveKey))
     }
   }
 
@@ -282,7 +329,7 @@ extension SimItem {
 extension World {
   /// Puts an organizer's meeting into the calendars of those invited who have one here, or what has changed of it.
   func deliver(_ item: SimItem, from organizer: Int) {
-    guard item.kind == .events, item.form == nil, item.place != .trash else { return }
+    guard item.kind == .events, item.form == nil || item.form == .series, item.place != .trash else { return }
     for (index, box) in mailboxes.enumerated() where index != organizer && item.invited.contains(box.address) {
       var fields = item.fields
       fields[.categories] = nil
@@ -326,6 +373,7 @@ extension World {
     mailboxes[mailbox].items[index].place = place
     bump(item: index, in: mailbox)
     mailboxes[mailbox].items[index].arrival = sequence
+    if mailboxes[mailbox].items[index].form == .series { moveOccurrences(along: mailboxes[mailbox].items[index], in: mailbox) }
   }
 
   /// Notes for listings that an item is no longer where it was.

@@ -11,12 +11,14 @@ struct Users {
       perform(edit, index, RecordShape.of(kind), salt)
     case .admin(.forgetSyncState, let salt): world.mailboxes[salt % world.mailboxes.count].incarnation += 1
     case .admin(.migrateMailbox, let salt): migrate(salt % world.mailboxes.count)
+    case .admin(.clockJump, let salt) where world.setup.hasSeries:
+      world.clock += [3_600_000, SimSeries.day, 20 * SimSeries.day, 365 * SimSeries.day][salt & 3]
     case .admin(.clockJump, let salt): world.clock += salt % 2 == 0 ? 3_600_000 : 31_536_000_000
     default: break
     }
   }
 
-  private func token(_ field: Field, _ author: Int) -> Value {
+  func token(_ field: Field, _ author: Int) -> Value {
     let token = world.ledger.issue(by: author)
     if author == Ledger.erpUser { world.ledger.wasInERP.insert(token.number) }
     return token.text(for: field)
@@ -83,7 +85,12 @@ struct Users {
     case .setPlain:
       guard !shape.plainFields.isEmpty else { return }
       let plain = shape.plainFields[(salt >> 2) % shape.plainFields.count]
+      let before = world.entities[index].fields[plain]
       world.entities[index].fields[plain] = shape.plainValue(plain, .erp, now: world.clock, salt >> 3)
+      if world.setup.hasSeries, plain == .start, salt >> 5 & 3 != 0, case .instant(let start, _)? = before {
+        let later = SeriesUsers.later(start.milliseconds, salt >> 3)
+        world.entities[index].fields[plain] = .instant(Timestamp(milliseconds: later), zone: nil)
+      }
     }
     world.oracle?.scopeMayHaveChanged(world.entities[index])
     world.bump(entity: index)
@@ -93,7 +100,7 @@ struct Users {
     if edit == .create || edit == .createElsewhere { return create(mailbox, shape, edit == .create, salt) }
     let isWanted: (SimItem) -> Bool =
       switch edit {
-      case .restore: { $0.place == .trash }
+      case .restore: { $0.place == .trash && $0.form != .occurrence }
       case .moveBack: { $0.place == .elsewhere }
       default: { $0.place != .trash }
       }
@@ -108,6 +115,7 @@ struct Users {
 
   private func change(_ edit: ItemEdit, _ index: Int, _ mailbox: Int, _ shape: RecordShape, _ field: Field, _ salt: Int) {
     let item = world.mailboxes[mailbox].items[index]
+    if item.form == .series || item.form == .occurrence { return SeriesUsers(users: self).change(edit, index, mailbox, field, salt) }
     // Of somebody else's meeting only the copy as a whole is the attendee's own.
     if item.form == .attendeeCopy, [.edit, .clear, .setPlain].contains(edit) { return }
     switch edit {
@@ -166,6 +174,9 @@ struct Users {
   private func create(_ mailbox: Int, _ shape: RecordShape, _ inFolder: Bool, _ salt: Int) {
     var fields = newFields(shape, mailbox, salt)
     if salt >> 12 & 3 != 0 { fields[.categories] = .set(["ERP"]) }
+    if world.setup.hasSeries, shape.kind == .events, salt & 3 != 0 {
+      return SeriesUsers(users: self).create(mailbox, fields, inFolder, salt)
+    }
     let id = ItemID(rawValue: world.number("e"))
     world.tell("user of \(world.mailboxes[mailbox].address) creates \(id) \(fields)")
     let content = shape.kind == .emails ? world.letter(fields, salt) : nil

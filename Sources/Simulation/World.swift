@@ -90,6 +90,8 @@ final class World: @unchecked Sendable {
   var random: SeededRandom
   var entities: [SimEntity] = []
   var mailboxes: [SimMailbox]
+  /// By UID.
+  var series: [String: SimSeries] = [:]
   var sequence = 0
   var nextNumber = 0
   var isCrashed = false

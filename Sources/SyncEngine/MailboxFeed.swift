@@ -171,7 +171,13 @@ struct MailboxFeed: Sendable {
     let canaries = answers.dropFirst(ids.count)
     let canaryAnswered = canaries.contains { if case .success = $0 { true } else { false } }
     try noteRead(canaries, folder)
+    let unread = zip(batch, answers).filter { if case .success = $1 { false } else { true } }.map(\.0.item)
+    let moved = try await MovedSeries(parts: parts, spoke: spoke, exchange: exchange).uids(of: unread, folder: folder)
     for (index, entry) in batch.enumerated() {
+      if let series = entry.item.seriesUID, moved.contains(series) {
+        try leaveMoved(entry.item, entry.link)
+        continue
+      }
       // The item's own copy elsewhere: the stamp, but not an item that another link knows.
       let elsewhere = found.filter { $0.foreignID == entry.link.entityID && $0.version.id != entry.item.version.id }
       // A move keeps the time of creation, a copy does not.
@@ -222,7 +228,7 @@ struct MailboxFeed: Sendable {
     } else if !elsewhere.isEmpty {
       try parts.store.write { try $0.observeDeleted(item: item.version.id, kind: kind, mailbox: mailbox) }
     } else if case .failure(let error) = answer, error.code == .notFound {
-      // An occurrence is never marked and cannot be moved.
+      // An occurrence is never marked and cannot be moved alone.
       if kind != .emails, item.form != .occurrence, item.foreignID != link.entityID {
         log.write(
           .warning, "an item is gone before it could be marked: whether it was moved or deleted cannot be told, both records stay", spoke)
@@ -231,10 +237,25 @@ struct MailboxFeed: Sendable {
           try Unmarked.note(item, mailbox, transaction)
         }
       } else if canaryAnswered {
-        try parts.store.write { try $0.observeDeleted(item: item.version.id, kind: kind, mailbox: mailbox) }
+        try parts.store.write { transaction in
+          try transaction.observeDeleted(item: item.version.id, kind: kind, mailbox: mailbox)
+          // Taken out while its owner was switched off: that is carried to nobody, and its record stays.
+          if item.form == .occurrence, link.baseEntity == nil, link.baseItem == nil {
+            try Outcome(spoke: spoke, parts: parts).detach(Pair(link: link), transaction)
+          }
+        }
       } else {
         log.write(.warning, "an item is gone, but no other item of the mailbox could be read beside it: not taken for deleted yet", spoke)
       }
+    }
+  }
+
+  /// An occurrence went with its series: should it come back, only its key tells that it has a record already.
+  private func leaveMoved(_ item: Item, _ link: Link) throws(SyncError) {
+    log.write(.informational, "an occurrence went to another calendar with its series and is no longer synchronized", spoke)
+    try parts.store.write { transaction in
+      try detach(link, item: item.version.id, transaction)
+      try Unmarked.note(item, spoke.mailbox, transaction)
     }
   }
 

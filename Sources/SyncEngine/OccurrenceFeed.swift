@@ -101,17 +101,22 @@ struct OccurrenceFeed: Sendable {
   ) throws {
     let (kind, mailbox) = (spoke.kind, spoke.mailbox)
     let knownIDs = Set(known.map(\.item.version.id))
-    var fresh = listed.values.filter { !knownIDs.contains($0.version.id) }.sorted { ($0.start, $0.version.id) < ($1.start, $1.version.id) }
-    for gone in known where listed[gone.item.version.id] == nil {
-      let id = gone.item.version.id
+    let gone = known.filter { listed[$0.item.version.id] == nil }
+    let heirs = OccurrenceHeirs(
+      fresh: listed.values.filter { !knownIDs.contains($0.version.id) },
+      gone: try gone.filter {
+        try window.contains($0.item.fields)
+          && transaction.reader.link(item: $0.item.version.id, kind: kind, mailbox: mailbox) != nil
+      }.map(\.item))
+    for stored in gone {
+      let id = stored.item.version.id
       let link = try transaction.reader.link(item: id, kind: kind, mailbox: mailbox)
-      if !window.contains(gone.item.fields) {
+      if !window.contains(stored.item.fields) {
         // Its days are over: the ERP keeps its record, and it is not made anew.
         if let link { try Outcome(spoke: spoke, parts: parts).detach(Pair(link: link), transaction) }
         try transaction.observeDeleted(item: id, kind: kind, mailbox: mailbox)
-      } else if var link, link.state == .linked, let place = fresh.firstIndex(where: { isSame($0, gone.item) }) {
-        // A series whose pattern changed has new occurrences: the one of the same day takes the other's place.
-        link.itemID = fresh.remove(at: place).version.id
+      } else if var link, let heir = heirs[id] {
+        link.itemID = heir
         link.baseItem?.version = nil
         try transaction.observeDeleted(item: id, kind: kind, mailbox: mailbox)
         _ = try transaction.save(link)
@@ -120,15 +125,6 @@ struct OccurrenceFeed: Sendable {
       }
     }
     for found in listed.values { _ = try transaction.report(found.version, foreignID: nil, folder: folder, kind: kind, mailbox: mailbox) }
-  }
-
-  private func isSame(_ found: OccurrenceVersion, _ gone: Item) -> Bool {
-    guard gone.moveKey?.hasPrefix(found.uid + "/") ?? false else { return false }
-    switch gone.fields[.start] {
-    case .instant(let start, _): return start.utcDate == found.start.utcDate
-    case .date(let date): return date == found.start.utcDate || date == found.start.advanced(milliseconds: 12 * 3_600_000).utcDate
-    default: return false
-    }
   }
 
   /// The earliest event of this employee in the ERP: on a first run it may be an occurrence's, from before the cache was lost.

@@ -37,6 +37,10 @@ extension Planner {
       else { continue }
       return Pair(entity: entity, item: item, isMatched: true)
     }
+    if try Unmarked.isKnown(item.item, spoke.mailbox, reader) {
+      return Pair(
+        item: item, obstacle: "its series was in another calendar for a time, and its record is in the ERP: both stay as they are")
+    }
     return OccurrenceWindow(around: today).contains(item.item.fields) ? Pair(item: item) : nil
   }
 

@@ -32,13 +32,20 @@ struct Participation: Sendable {
   func wasOff(_ spoke: Spoke) throws(SyncError) -> Bool { try parts.store.read { try $0.cursor(Spoke.offCursor(spoke.name)) } != nil }
 
   /// Unlinks every pair, so that the next cycle is a first run: it pairs what belongs together by its stamps and deletes nothing. A record that
-  /// was made from an item which is not marked yet stays linked to it: nothing else tells that the two are one.
+  /// was made from an item which is not marked yet, or from an occurrence, which never is, stays linked to it: nothing else tells that the two
+  /// are one.
   func forget(_ spoke: Spoke, _ links: [Link], folder: FolderID) throws(SyncError) {
     let outcome = Outcome(spoke: spoke, parts: parts)
     try parts.store.write { transaction in
       let unmarked = Set(try transaction.reader.openIntents(mailbox: spoke.mailbox).filter { $0.side == .erp }.map(\.id))
       for link in links {
         if let creation = link.operationID, unmarked.contains(creation), try areBothHere(link, folder, transaction.reader) { continue }
+        if try isOccurrence(link, transaction.reader), try areBothHere(link, folder, transaction.reader) {
+          var unagreed = link
+          (unagreed.baseEntity, unagreed.baseItem) = (nil, nil)
+          _ = try transaction.save(unagreed)
+          continue
+        }
         try outcome.removeLink(Pair(link: link), transaction)
       }
       let cursors = [
@@ -47,6 +54,10 @@ struct Participation: Sendable {
       ]
       for cursor in cursors { try transaction.setCursor(cursor, nil) }
     }
+  }
+
+  private func isOccurrence(_ link: Link, _ reader: any RecordReader) throws -> Bool {
+    try link.itemID.flatMap { try reader.item($0, kind: link.kind, mailbox: link.mailbox) }?.item.form == .occurrence
   }
 
   /// Whether a pair's record is still in the ERP, and its item not known to lie in another folder.

@@ -11,12 +11,6 @@ struct SeriesRelocation: Sendable {
   struct Occurrence: Sendable {
     var link: Link
     var item: Item
-
-    /// The series' UID: the occurrence's key begins with it.
-    var series: String? {
-      guard let key = item.moveKey, let end = key.lastIndex(of: "/") else { return nil }
-      return String(key[..<end])
-    }
   }
 
   private var store: any RecordStore { relocation.parts.store }
@@ -43,7 +37,7 @@ struct SeriesRelocation: Sendable {
   /// records stay, and neither is taken for deleted.
   /// - Returns: how many occurrences moved along.
   func run(_ occurrences: [Occurrence]) async throws(SyncError) -> Int {
-    let wanted = Set(occurrences.compactMap(\.series))
+    let wanted = Set(occurrences.compactMap(\.item.seriesUID))
     try await moveMasters(wanted)
     let arrived = try await arrived(wanted, since: occurrences)
     let outcome = Outcome(spoke: spoke, parts: relocation.parts)

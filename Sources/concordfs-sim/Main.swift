@@ -16,6 +16,7 @@ struct Simulate: ParsableCommand {
   @Flag(help: "Histories with many events that seldom meet by chance.") var rare = false
   @Flag(help: "Histories whose mailboxes tell of their changes and are turned side by side.") var told = false
   @Flag(help: "Histories in which nearly every round has something go wrong.") var faulty = false
+  @Flag(help: "Histories whose calendars have series; of events, over servers of objects.") var series = false
   @Flag(help: "Ends the process at each call and commit of each history's last round, and compares what both sides come to hold.")
   var ends = false
   @Option(help: "Threads.") var jobs: Int = 2
@@ -37,6 +38,9 @@ struct Simulate: ParsableCommand {
     let wanted = names.compactMap(RecordKind.init(rawValue:)).filter(Simulator.kinds.contains)
     guard wanted.count == names.count, !wanted.isEmpty else {
       throw ValidationError("--kinds is one or several of \(Simulator.kinds.map(\.rawValue).joined(separator: ", "))")
+    }
+    if series && (layer == "wire" || !wanted.contains(.events)) {
+      throw ValidationError("--series needs --kinds events and --layer objects")
     }
     if ends && count == 1 { return try compareEnds(wanted, cache) }
     if count == 1 { return try single(wanted, cache) }
@@ -62,7 +66,7 @@ struct Simulate: ParsableCommand {
     if !outcome.failing.isEmpty { throw ExitCode.failure }
   }
 
-  private var flavour: Simulation.Schedule.Flavour { told ? .told : rare ? .rare : faulty ? .faulty : .usual }
+  private var flavour: Simulation.Schedule.Flavour { series ? .series : told ? .told : rare ? .rare : faulty ? .faulty : .usual }
 
   private func compareEnds(_ kinds: [RecordKind], _ cache: Simulator.Cache) throws {
     let comparison = CrashComparison(seed: seed, kinds: kinds, flavour: flavour, cache: cache)

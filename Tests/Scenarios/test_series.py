@@ -62,6 +62,11 @@ def starts(records):
     return [datetime.datetime.fromisoformat(record["StartDate"]["value"]) for record in records]
 
 
+def shift(item, **by):
+    item.start, item.end = item.start + datetime.timedelta(**by), item.end + datetime.timedelta(**by)
+    item.save(update_fields=["start", "end"])
+
+
 def sync(world, times=2):
     for _ in range(times):
         world.run("sync", check=0)
@@ -125,12 +130,42 @@ def test_a_series_moved_as_a_whole_keeps_its_events(office):
     weekly(office)
     sync(office)
     ids = [record["id"] for record in entities(office)]
-    [master] = masters(office)
-    master.start, master.end = master.start + datetime.timedelta(hours=2), master.end + datetime.timedelta(hours=2)
-    master.save(update_fields=["start", "end"])
+    shift(masters(office)[0], hours=2)
     sync(office)
     assert [record["id"] for record in entities(office)] == ids
     assert starts(entities(office)) == [item.start for item in occurrences(office)]
+
+
+def test_an_occurrence_on_another_day_keeps_its_event_when_its_series_moves(office):
+    weekly(office)
+    sync(office)
+    ids = [record["id"] for record in entities(office)]
+    shift(occurrences(office)[4], days=1)
+    sync(office)
+    # Exchange puts the occurrence back to its day by that.
+    shift(masters(office)[0], hours=2)
+    sync(office)
+    assert [record["id"] for record in entities(office)] == ids
+    assert starts(entities(office)) == [item.start for item in occurrences(office)]
+
+
+def test_a_series_in_another_calendar_is_let_go_and_takes_no_event_along(office):
+    weekly(office, weeks=6)
+    sync(office)
+    account = office.account("alice")
+    other = exchangelib.folders.Calendar(parent=account.calendar, name="Other")
+    other.save()
+    masters(office)[0].move(other)
+    office.control.clear()
+    sync(office)
+    assert len(entities(office)) == 6 and set(office.control.writes()) <= {"GetItem"}
+    for master in [item for item in other.all() if item.type == "RecurringMaster"]:
+        master.move(account.calendar)
+    sync(office)
+    assert len(entities(office)) == 6 and len(occurrences(office)) == 6
+    office.control.clear()
+    sync(office)
+    assert office.control.writes() == []
 
 
 def test_a_deleted_series_takes_its_events_along(office):

@@ -53,6 +53,17 @@ import Testing
     }
   }
 
+  @Test func `series and their occurrences are carried once each, and whoever changes one changes that alone`() {
+    let outcome = Campaign(first: 1, count: 100, kinds: [.events], flavour: .series).run(jobs: 2)
+    #expect(outcome.failing.isEmpty, "replay with: concordfs-sim --narrate --kinds events --series --seed \(outcome.failing.first ?? 0)")
+    #expect(outcome.done == 100)
+  }
+
+  @Test(arguments: [809] as [UInt64])
+  func `a history of series that failed once passes`(seed: UInt64) {
+    #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [.events], flavour: .series)).violations.isEmpty)
+  }
+
   /// Seeds that failed once, each with what it found: they stay right.
   @Test(
     arguments: [
