@@ -26,6 +26,15 @@ def test_the_own_writes_are_listed_once_and_then_no_more(mounted):
     assert listings == [0] * 12, "four record types of three people"
 
 
+def test_no_message_is_read_again_after_it_was_written(mounted):
+    mounted.control.clear()
+    mounted.daemon.sync("all emails wait")
+    exchange = mounted.control.exchange_log()
+    assert "SyncFolderItems" in {entry["operation"] for entry in exchange}, "the folders were asked for what changed"
+    assert [entry for entry in exchange if entry["operation"] == "GetItem"] == []
+    assert [entry for entry in mounted.control.erp_log() if "/files/" in entry["path"]] == []
+
+
 def test_the_logs_would_show_a_write(mounted):
     contact = mounted.erp.contacts(top=1)[0]
     mounted.erp.put(ContactID=contact["ContactID"]["value"], JobTitle="Seen in the log")
