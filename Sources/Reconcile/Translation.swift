@@ -6,6 +6,9 @@ public struct Translation: Sendable {
   let kind: RecordKind
   let erp: FieldSupport
   let exchange: FieldSupport
+  /// The fields that travel, in the order of their names: those that both sides hold. With `erp_link` the item's web page is the link, not a
+  /// value of the record.
+  public let shared: [Field]
 
   /// The translation under a policy.
   public init(policy: Policy, kind: RecordKind, erp: FieldSupport, exchange: FieldSupport) {
@@ -13,16 +16,11 @@ public struct Translation: Sendable {
     self.kind = kind
     self.erp = erp
     self.exchange = exchange
+    let fields = erp.shared(with: exchange)
+    shared = policy.sections[kind]?.erpLink == nil ? fields : fields.filter { $0 != .webPage }
   }
 
   private var section: Policy.Section { policy.sections[kind] ?? Policy.Section() }
-
-  /// The fields that travel, in the order of their names: those that both sides hold. With `erp_link` the item's web page is the link, not a
-  /// value of the record.
-  public var shared: [Field] {
-    let fields = erp.shared(with: exchange)
-    return section.erpLink == nil ? fields : fields.filter { $0 != .webPage }
-  }
 
   /// The fields that travel and that neither side sets by itself: in them a record and the one that was made from it are equal.
   public var copied: [Field] { shared.filter { !isSideOwn($0) } }

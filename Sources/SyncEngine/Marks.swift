@@ -20,7 +20,10 @@ struct Marks: Equatable {
   /// The marks of earlier policies, noted beside those of the policy in force.
   static func former(_ spoke: Spoke, _ transaction: any RecordTransaction) throws -> FormerMarks {
     var now = Marks(spoke)
-    if let known = try transaction.reader.cursor(spoke.marksCursor).flatMap(Marks.init(text:)) {
+    let stored = try transaction.reader.cursor(spoke.marksCursor)
+    // Nearly always nothing has changed: then there is nothing to take apart.
+    if stored == now.text { return FormerMarks() }
+    if let known = stored.flatMap(Marks.init(text:)) {
       now.formerCategories = known.formerCategories
       now.formerLinks = known.formerLinks
       if known.category != now.category { now.formerCategories.insert(known.category) }

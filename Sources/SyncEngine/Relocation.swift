@@ -35,7 +35,12 @@ struct Relocation: Sendable {
   }
 
   /// Whether the policy names another folder than the one in which the linked items lie.
-  func isDue() throws(SyncError) -> Bool { try known().map { $0.name.lowercased() != (spoke.section.folder ?? "").lowercased() } ?? false }
+  func isDue() throws(SyncError) -> Bool { try known().map(isElsewhere) ?? false }
+
+  private func isElsewhere(_ place: Place) -> Bool {
+    let name = spoke.section.folder ?? ""
+    return place.name != name && place.name.lowercased() != name.lowercased()
+  }
 
   /// The folder of the policy. One that was synchronized and is gone is an error: its absence is no evidence of anybody's deletes.
   /// - Parameters:
@@ -43,7 +48,7 @@ struct Relocation: Sendable {
   ///   - trustsCache: the known one is not asked for; whether it is gone, the next request about it says.
   func folder(acceptsNew: Bool, trustsCache: Bool = false) async throws(SyncError) -> FolderID? {
     let name = spoke.section.folder
-    guard let known = try known(), try !isDue(), !acceptsNew else {
+    guard let known = try known(), !isElsewhere(known), !acceptsNew else {
       return try await exchange.folder(of: spoke.kind, named: name, in: spoke.mailbox, create: true)
     }
     if trustsCache { return known.folder }
@@ -59,7 +64,7 @@ struct Relocation: Sendable {
 
   /// Whether another folder has come in the place of the known one, under the same name.
   func isReplaced(by folder: FolderID) throws(SyncError) -> Bool {
-    guard let known = try known(), try !isDue() else { return false }
+    guard let known = try known(), !isElsewhere(known) else { return false }
     return known.folder != folder
   }
 

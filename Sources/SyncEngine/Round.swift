@@ -2,7 +2,7 @@ import Model
 import Store
 
 /// One round: the ERP was read once, then the mailboxes are turned, several of them at once where the round allows it.
-struct Round: Sendable {
+final class Round: Sendable {
   /// What came of one spoke's turn.
   private struct Turn: Sendable {
     var report: CycleReport
@@ -15,11 +15,11 @@ struct Round: Sendable {
   let settings: Settings
   let people: [ERPEmployee]
   /// Record types that could not be read from the ERP; the others go on.
-  var failures: [RecordKind: SyncError] = [:]
+  let failures: [RecordKind: SyncError]
   /// Whether notifications set it off: its cycles ask for no more than what was told of.
-  var isWoken = false
+  private let isWoken: Bool
   /// Mailboxes that are turned at once.
-  var width = 1
+  private let width: Int
 
   private let colleagues: Set<String>
   private let owner: OwnerLock
@@ -29,11 +29,17 @@ struct Round: Sendable {
   /// How often what one mailbox brought into the ERP is carried on to the others.
   private static let limit = 3
 
-  init(parts: EngineParts, log: SyncLog, settings: Settings, people: [ERPEmployee]) {
+  init(
+    parts: EngineParts, log: SyncLog, settings: Settings, people: [ERPEmployee], failures: [RecordKind: SyncError], isWoken: Bool,
+    width: Int
+  ) {
     self.parts = parts
     self.log = log
     self.settings = settings
     self.people = people
+    self.failures = failures
+    self.isWoken = isWoken
+    self.width = width
     colleagues = Set((people.compactMap(\.email) + settings.employees.map(\.email)).map { $0.lowercased() })
     owner = OwnerLock(parts: parts, log: log)
     breaker = CircuitBreaker(parts: parts, log: log)
@@ -62,7 +68,7 @@ struct Round: Sendable {
   private func turn(
     _ spokes: [Spoke], full: Bool, isUrged: Bool, progress: @escaping @Sendable (CycleProgress) -> Void
   ) async throws(SyncError) -> [Turn?] {
-    try await lanes(spokes) { spoke throws(SyncError) in
+    try await lanes(spokes) { [self] spoke throws(SyncError) in
       if let failure = failures[spoke.kind] { return Turn(report: CycleReport(unread: spoke, failure)) }
       if !isUrged, let pause = try breaker.pause(spoke) { return Turn(report: CycleReport(unread: spoke, pause)) }
       return Turn(report: await cycle(spoke).run(full: full, progress: progress), isTried: true)
@@ -73,7 +79,7 @@ struct Round: Sendable {
   /// been synchronized, is the schedule's.
   /// - Returns: a report for each spoke that was behind.
   func carry(_ spokes: [Spoke]) async throws(SyncError) -> [CycleReport] {
-    try await lanes(spokes) { spoke throws(SyncError) -> CycleReport? in
+    try await lanes(spokes) { [self] spoke throws(SyncError) -> CycleReport? in
       if let failure = failures[spoke.kind] { return CycleReport(unread: spoke, failure) }
       guard isBehind(spoke), try breaker.pause(spoke) == nil, try parts.store.read({ try $0.cursor(spoke.initialisedCursor) }) != nil else {
         return nil
@@ -88,7 +94,7 @@ struct Round: Sendable {
   ) async throws(SyncError) {
     for _ in 1..<Self.limit {
       let due = turns.indices.filter { turns[$0]?.report.succeeded ?? false }
-      let more = try await lanes(due.map { spokes[$0] }) { spoke throws(SyncError) -> CycleReport? in
+      let more = try await lanes(due.map { spokes[$0] }) { [self] spoke throws(SyncError) -> CycleReport? in
         guard isBehind(spoke) else { return nil }
         return await cycle(spoke).run(full: false, entitiesOnly: true, progress: progress)
       }
@@ -115,6 +121,11 @@ struct Round: Sendable {
   private func lanes<Answer: Sendable>(
     _ spokes: [Spoke], _ body: @escaping @Sendable (Spoke) async throws(SyncError) -> Answer
   ) async throws(SyncError) -> [Answer?] {
+    if width <= 1 {
+      var answers: [Answer?] = []
+      for spoke in spokes where !Task.isCancelled { answers.append(try await body(spoke)) }
+      return answers + Array(repeating: nil, count: spokes.count - answers.count)
+    }
     let lanes = Dictionary(grouping: spokes.indices, by: { spokes[$0].mailbox }).values.sorted { $0[0] < $1[0] }
     let answers = try await sideBySide(lanes, width: width) { lane throws(SyncError) in
       var answers: [(place: Int, answer: Answer)] = []

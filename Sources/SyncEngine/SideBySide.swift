@@ -8,6 +8,11 @@ func sideBySide<Input: Sendable, Output: Sendable>(
   _ inputs: [Input], width: Int, _ body: @escaping @Sendable (Input) async throws(SyncError) -> Output
 ) async throws(SyncError) -> [Output] {
   if inputs.count == 1 { return [try await body(inputs[0])] }
+  if width <= 1 {
+    var outputs: [Output] = []
+    for input in inputs { outputs.append(try await body(input)) }
+    return outputs
+  }
   if inputs.isEmpty { return [] }
   let results = await withTaskGroup(of: (place: Int, result: Result<Output, SyncError>).self) { group in
     var results: [Int: Result<Output, SyncError>] = [:]
@@ -20,7 +25,7 @@ func sideBySide<Input: Sendable, Output: Sendable>(
         do throws(SyncError) { return (place, .success(try await body(input))) } catch { return (place, .failure(error)) }
       }
     }
-    for _ in 0..<max(width, 1) { begin() }
+    for _ in 0..<width { begin() }
     var hasFailed = false
     while let done = await group.next() {
       results[done.place] = done.result

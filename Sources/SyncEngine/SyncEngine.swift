@@ -84,14 +84,13 @@ public struct SyncEngine: Sendable {
     _ progress: @Sendable (CycleProgress) -> Void = { _ in }, _ body: (Round) async throws(SyncError) -> [CycleReport]
   ) async throws(SyncError) -> [CycleReport] {
     guard !spokes.isEmpty else { return [] }
-    var round: Round
+    let round: Round
     do throws(SyncError) {
-      round = try await begin(spokes, full: full, isWoken: isWoken, progress)
+      round = try await begin(spokes, full: full, isWoken: isWoken, width: width, progress)
     } catch {
       log.write(.error, "the ERP could not be read: \(error)")
       return spokes.map { CycleReport(unread: $0, error) }
     }
-    round.width = width
     return try await body(round)
   }
 
@@ -107,9 +106,11 @@ public struct SyncEngine: Sendable {
   }
 
   /// Reads what changed in the ERP, and who is who in it.
-  /// - Parameter isWoken: only what changed by its times, and who is who only where that was not read a moment ago.
+  /// - Parameters:
+  ///   - isWoken: only what changed by its times, and who is who only where that was not read a moment ago.
+  ///   - width: mailboxes that the round turns at once.
   private func begin(
-    _ spokes: [Spoke], full: Bool = false, isWoken: Bool = false, _ progress: @Sendable (CycleProgress) -> Void
+    _ spokes: [Spoke], full: Bool = false, isWoken: Bool = false, width: Int = 1, _ progress: @Sendable (CycleProgress) -> Void
   ) async throws(SyncError) -> Round {
     let people = try await employees(isWoken: isWoken)
     var failures: [RecordKind: SyncError] = [:]
@@ -128,10 +129,7 @@ public struct SyncEngine: Sendable {
       let served = known.filter { ids.contains($0.id) }.reduce(into: Set<String>()) { $0.formUnion($1.ownerCodes) }
       try UnservedEvents.refresh(parts, log, served: served)
     }
-    var round = Round(parts: parts, log: log, settings: settings, people: known)
-    round.failures = failures
-    round.isWoken = isWoken
-    return round
+    return Round(parts: parts, log: log, settings: settings, people: known, failures: failures, isWoken: isWoken, width: width)
   }
 
   private func employees(isWoken: Bool) async throws(SyncError) -> [ERPEmployee] {

@@ -34,7 +34,7 @@ public struct UnservedEvents: Sendable, Hashable, Codable {
     let (state, known, storedState) = try parts.store.read { reader in
       (
         "\(try reader.lastEntityRevision(kind: .events)) \(now.utcDate) \(served.sorted().joined(separator: "\n"))",
-        UnservedEvents(stored: try reader.meta(key)), try reader.cursor(cursor)
+        try reader.meta(key), try reader.cursor(cursor)
       )
     }
     guard state != storedState else { return }
@@ -46,7 +46,8 @@ public struct UnservedEvents: Sendable, Hashable, Codable {
         return Entry(name: recordName(stored.entity.fields), owner: owner)
       }.sorted { ($0.name, $0.owner) < ($1.name, $1.owner) }
     }
-    for entry in found where !known.entries.contains(entry) { log.write(.warning, entry.text) }
+    let entries = UnservedEvents(stored: known).entries
+    for entry in found where !entries.contains(entry) { log.write(.warning, entry.text) }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
     let text = String(decoding: (try? encoder.encode(found)) ?? Data("[]".utf8), as: UTF8.self)
