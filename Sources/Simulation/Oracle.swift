@@ -149,8 +149,11 @@ final class Oracle {
   private func noteUnknowable(_ entity: SimEntity, of birth: Int) {
     guard cacheWasExchanged || !RecordShape.of(entity.kind).isMarkedInERP && doubts > 0 else { return }
     let others = world.entities.filter { $0.id != entity.id && $0.kind == entity.kind && self.birth($0.fields, $0.kind) == birth }
-    guard others.contains(where: { $0.differs(from: entity) }) else { return }
+    let unknown = others.filter { $0.differs(from: entity) }
+    if unknown.isEmpty { return }
     unknowable[birth, default: 0] += 1
+    // Nor does anything tell the other event from one that a user of the ERP made.
+    for other in unknown { world.mail.cause(other.id) }
   }
 
   func engineUpdates(_ entity: SimEntity, changes: [Field: Value?]) {

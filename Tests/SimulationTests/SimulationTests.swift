@@ -94,7 +94,7 @@ import Testing
 
   @Test(
     arguments: [
-      3687, 7190, 8105, 10447, 11975, 14554, 16492, 16740, 19460, 20690, 32286, 37656, 71104, 301926, 310864, 323398, 413004,
+      3687, 7190, 8105, 10447, 11975, 14554, 16492, 16740, 19460, 20690, 32286, 37656, 71104, 301926, 310864, 323398, 413004, 614274,
     ] as [UInt64], [RecordKind.tasks, .events])
   func `a rare history of tasks or events that failed once passes`(seed: UInt64, kind: RecordKind) {
     #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [kind], flavour: .rare)).violations.isEmpty)
