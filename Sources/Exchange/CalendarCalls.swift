@@ -16,7 +16,7 @@ extension EWSClient {
         xml.within("m:ItemShape") { xml in
           xml.element("t:BaseShape", "IdOnly")
           xml.within("t:AdditionalProperties") { xml in
-            for name in ["UID", "Start", "CalendarItemType"] { PropertyPath.field("calendar:\(name)").write(&xml) }
+            for name in ["UID", "Start", "OriginalStart", "CalendarItemType"] { PropertyPath.field("calendar:\(name)").write(&xml) }
           }
         }
         xml.empty(
@@ -45,7 +45,9 @@ extension EWSClient {
       guard ["Occurrence", "Exception"].contains(item.text("CalendarItemType")), let version = Self.version(of: item),
         let start = item.text("Start").flatMap({ Timestamp(iso8601: $0) })
       else { return nil }
-      return OccurrenceVersion(version: version, uid: item.text("UID") ?? "", start: start)
+      return OccurrenceVersion(
+        version: version, uid: item.text("UID") ?? "", start: start,
+        original: item.text("OriginalStart").flatMap { Timestamp(iso8601: $0) })
     }
   }
 

@@ -108,11 +108,14 @@ public struct OccurrenceVersion: Sendable, Hashable {
   public var uid: String
   /// When it begins.
   public var start: Timestamp
+  /// When it would by its series' pattern; the same where the server does not say.
+  public var original: Timestamp
   /// Creates the value from its parts.
-  public init(version: ItemVersion, uid: String, start: Timestamp) {
+  public init(version: ItemVersion, uid: String, start: Timestamp, original: Timestamp? = nil) {
     self.version = version
     self.uid = uid
     self.start = start
+    self.original = original ?? start
   }
 }
 

@@ -81,7 +81,8 @@ final class Oracle {
     for intent in open where intent.sends > 0 && interrupted.insert(intent.id).inserted {
       doubts += 1
       if intent.side == .exchange && intent.action == "create" { creationsInDoubt[intent.id] = intent }
-      guard intent.action == "update" else { continue }
+      // An occurrence whose record was changed before the look-up is matched with it: a conflict too.
+      guard intent.action == "update" || world.setup.hasSeries && intent.action == "create" else { continue }
       for field in intent.payload.names { if let token = Token(intent.payload[field]) { inDoubt.insert(token.number) } }
     }
   }
@@ -138,7 +139,7 @@ final class Oracle {
     }
     noteUnknowable(entity, of: birth)
     let twins = world.entities.filter { self.birth($0.fields, $0.kind) == birth && !isConflictCopy($0.fields) }.count
-    if twins > 1 + doubts + copies(of: birth) && !isConflictCopy(entity.fields) && !cacheWasExchanged {
+    if twins > 1 + doubts + copies(of: birth) + (forks[birth] ?? 0) && !isConflictCopy(entity.fields) && !cacheWasExchanged {
       report("I3", "\(twins) records in the ERP of birth \(birth)")
     }
   }

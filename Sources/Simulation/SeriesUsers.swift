@@ -137,7 +137,7 @@ struct SeriesUsers {
     let days = Set(series.starts.map { Self.day($0 + step) })
     var present: Set<Int> = []
     for item in members(master, mailbox) where item.form == .occurrence {
-      let original = Self.original(of: item, series, master.moveKey).map(Self.day)
+      let original = SimSeries.original(of: item).map(Self.day)
       if let original { present.insert(original) }
       for field in series.own[item.moveKey] ?? [] { world.ledger.excuse(item.fields[field]) }
       world.oracle?.userRestored(item)
@@ -158,9 +158,5 @@ struct SeriesUsers {
     world.bump(item: place, in: mailbox)
     for start in series.starts { world.addOccurrence(of: world.mailboxes[mailbox].items[place], at: start, in: mailbox) }
     world.deliver(world.mailboxes[mailbox].items[place], from: mailbox)
-  }
-
-  private static func original(of item: SimItem, _ series: SimSeries, _ uid: String) -> Int64? {
-    series.starts.first { SimSeries.key(uid, $0) == item.moveKey }
   }
 }

@@ -11,6 +11,11 @@ struct SimSeries: Sendable {
 
   static let day: Int64 = 86_400_000
 
+  /// Where the pattern has an occurrence, by its key.
+  static func original(of item: SimItem) -> Int64? {
+    item.moveKey.lastIndex(of: "/").flatMap { Timestamp(iso8601: item.moveKey[item.moveKey.index(after: $0)...]) }?.milliseconds
+  }
+
   /// The key of an occurrence, as the adapter makes it.
   static func key(_ uid: String, _ original: Int64) -> String { "\(uid)/\(Timestamp(milliseconds: original).iso8601)" }
 }

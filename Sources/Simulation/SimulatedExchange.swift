@@ -225,7 +225,9 @@ struct SimulatedExchange: ExchangePort {
         guard item.kind == kind, item.place == place, item.form == .occurrence, !lies || item.changeKey % 2 == 0, let uid = item.seriesUID,
           let begin = item.start.map(Timestamp.init(milliseconds:)), begin >= start, begin < end
         else { return nil }
-        return OccurrenceVersion(version: ItemVersion(id: item.id, changeKey: String(item.changeKey)), uid: uid, start: begin)
+        return OccurrenceVersion(
+          version: ItemVersion(id: item.id, changeKey: String(item.changeKey)), uid: uid, start: begin,
+          original: SimSeries.original(of: item).map(Timestamp.init(milliseconds:)))
       }
     }
   }

@@ -65,7 +65,11 @@ struct OccurrenceFeed: Sendable {
     let today = parts.surroundings.now().utcDate
     let (known, isFirstRun, listedFor) = try parts.store.read { reader in
       (
-        try reader.presentItems(kind: spoke.kind, mailbox: spoke.mailbox).filter { $0.item.form == .series || $0.item.form == .occurrence },
+        // Also what a write found gone just before: its series may have got other occurrences.
+        try
+          (reader.presentItems(kind: spoke.kind, mailbox: spoke.mailbox)
+          + reader.leftItems(kind: spoke.kind, mailbox: spoke.mailbox).filter { $0.item.form == .occurrence })
+          .filter { $0.item.form == .series || $0.item.form == .occurrence },
         try reader.cursor(spoke.initialisedCursor) == nil, try reader.cursor(cursor)
       )
     }

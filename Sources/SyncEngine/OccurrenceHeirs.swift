@@ -9,7 +9,8 @@ struct OccurrenceHeirs: Sendable {
   init(fresh: [OccurrenceVersion], gone: [Item]) {
     var left = fresh.sorted { ($0.start, $0.version.id) < ($1.start, $1.version.id) }
     let tests: [(OccurrenceVersion, Item) -> Bool] = [
-      { $0.start == OccurrenceWindow.start(of: $1.fields) }, { $0.start.utcDate == Self.original($1)?.utcDate }, Self.isOnItsDay,
+      { $0.original == Self.original($1) }, { $0.original.utcDate == Self.original($1)?.utcDate },
+      { $0.start == OccurrenceWindow.start(of: $1.fields) }, Self.isOnItsDay,
     ]
     for test in tests {
       for item in gone where heirs[item.version.id] == nil {
