@@ -123,7 +123,7 @@ public struct StoreReader {
   /// Whether an item with this foreign id is known to have been deleted.
   public func hadItem(_ entity: EntityID, kind: RecordKind, mailbox: Mailbox) throws -> Bool {
     try !db.rows(
-      "SELECT 1 FROM item WHERE mailbox = ? AND kind = ? AND foreign_id = ? AND presence = 2 LIMIT 1",
+      "SELECT 1 FROM item INDEXED BY item_foreign WHERE mailbox = ? AND kind = ? AND foreign_id = ? AND presence = 2 LIMIT 1",
       [mailbox.address, kind.rawValue, entity.rawValue]
     ) { _ in true }.isEmpty
   }
