@@ -130,7 +130,7 @@ struct EmailImporter: Sendable {
     let passage = Passage(pair: Pair(link: linked), item: item, letter: try letter(content, of: item), operation: intent.id)
     if let other = try parts.store.read({ try $0.link(entity: made.id, kind: spoke.kind, mailbox: spoke.mailbox) }), other != linked {
       // Another message of the same Message-ID is its partner by now: this one gives its files alone.
-      try await attach(passage, made.id, try await attached(to: made.id))
+      try await attach(passage.letter, of: item, to: made.id, but: try await attached(to: made.id))
       return try parts.store.write { transaction in
         try transaction.setMeta(Self.incomplete(made.id), nil)
         try transaction.close(intent.id)
@@ -153,8 +153,7 @@ struct EmailImporter: Sendable {
   /// Attaches what a creation that was given up left out.
   func catchUp(_ entity: EntityID, _ item: Item, _ content: [UInt8]) async throws(SyncError) {
     guard try parts.store.read({ try $0.meta(Self.incomplete(entity)) }) != nil else { return }
-    let passage = Passage(pair: Pair(), item: item, letter: try letter(content, of: item), operation: parts.surroundings.operationID())
-    try await attach(passage, entity, try await attached(to: entity))
+    try await attach(try letter(content, of: item), of: item, to: entity, but: try await attached(to: entity))
     try parts.store.write { try $0.setMeta(Self.incomplete(entity), nil) }
   }
 
@@ -241,7 +240,7 @@ struct EmailImporter: Sendable {
     for entry in made {
       do throws(SyncError) {
         if let stop { throw stop }
-        try await attach(entry.passage, entry.entity.id, entry.attached)
+        try await attach(entry.passage.letter, of: entry.passage.item, to: entry.entity.id, but: entry.attached)
         whole.append((entry.passage, entry.entity))
         errors.append(nil)
       } catch {
@@ -266,8 +265,8 @@ struct EmailImporter: Sendable {
     return errors
   }
 
-  private func attach(_ passage: Passage, _ entity: EntityID, _ attached: Set<String>) async throws(SyncError) {
-    let letter = passage.letter
+  /// Attaches a message's files but those whose names, in lower case, are there already.
+  private func attach(_ letter: Letter, of item: Item, to entity: EntityID, but attached: Set<String>) async throws(SyncError) {
     var refused: [LeftOut] = []
     for file in letter.files where !attached.contains(file.name.lowercased()) {
       do throws(SyncError) {
@@ -281,6 +280,6 @@ struct EmailImporter: Sendable {
       let body = LeftOut.html(letter.html, letter.leftOut + refused, "with the message in Exchange")
       try await parts.erp.replaceBody(of: entity, with: body)
     }
-    for file in letter.leftOut + refused { executor.log.write(.warning, "\(recordName(passage.item.fields)): \(file.logLine)", spoke) }
+    for file in letter.leftOut + refused { executor.log.write(.warning, "\(recordName(item.fields)): \(file.logLine)", spoke) }
   }
 }
