@@ -199,19 +199,34 @@ struct CalmOracle {
       if Token(entity.fields[field]) == Token(item.fields[field]), oracle.isConflictCopy(entity, or: item) { continue }
       // Where nothing is known of what was agreed on, empty never overwrites filled, whatever the direction: after a rebuild, of an item whose
       // creation was taken for lost, and of one that came back after its record had left the filter.
-      let isUnagreed = oracle.hadRebuild || oracle.wasRestored(item) || item.operationID.map(oracle.interrupted.contains) ?? false
+      // And of an occurrence whose record was changed before its creation was looked up, with which it is matched.
+      let isUnagreed =
+        oracle.hadRebuild || oracle.wasRestored(item) || item.operationID.map(oracle.interrupted.contains) ?? false
+        || item.form == .occurrence && oracle.isInDoubt(entity.fields[field])
       let source = section.direction == .toExchange ? entity.fields[field] : item.fields[field]
       if section.direction != .both, isUnagreed, source == nil { continue }
       switch section.direction {
       case .both: break
       // A change against the direction stands until its source changes; so do old values of a user's copy that took the item's place.
       case .toExchange: if item.fields[field] == nil || author(item.fields[field]) == mailbox || item.isUserCopy { continue }
-      case .toERP: if entity.fields[field] == nil || author(entity.fields[field]) != mailbox { continue }
+      case .toERP:
+        if entity.fields[field] == nil || author(entity.fields[field]) != mailbox { continue }
+        if gaveWay(item.fields[field], to: entity.fields[field], mailbox) { continue }
       }
       oracle.report(
         "I1",
         "\(entity.id).\(field) is \(entity.fields[field]?.display ?? "empty"), \(item.id)'s is \(item.fields[field]?.display ?? "empty")")
     }
+  }
+
+  /// Where nothing is known of what was agreed on, an older value that another mailbox still has may win by its policy over what a user wrote in its
+  /// place, which is in the journal then. The user's own mailbox, which only fills the ERP, keeps it.
+  private func gaveWay(_ new: Value?, to old: Value?, _ mailbox: Int) -> Bool {
+    guard oracle.hadRebuild, let new = Token(new), let old = Token(old) else { return false }
+    let isElsewhere = world.mailboxes.indices.contains { other in
+      other != mailbox && world.mailboxes[other].items.contains { $0.fields.holds(old) }
+    }
+    return isElsewhere && world.ledger.isSuccessor(new, of: old) && world.ledger.isJournalled(new)
   }
 
   private func author(_ value: Value?) -> Int? { Token(value).flatMap { world.ledger.author(of: $0) } }

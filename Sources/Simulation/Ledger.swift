@@ -48,5 +48,7 @@ final class Ledger {
 
   func journal(_ entry: [Loser]) { for loser in entry { if let token = Token(loser.lost) { journalled.insert(token.number) } } }
 
+  func isJournalled(_ token: Token) -> Bool { journalled.contains(token.number) }
+
   func isAccounted(_ token: Token) -> Bool { excused.contains(token.number) || journalled.contains(token.number) }
 }

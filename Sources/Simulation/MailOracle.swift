@@ -30,6 +30,9 @@ extension CalmOracle {
   /// Whether another message of the mailbox, with the same Message-ID, is the ERP's: a second one is left as it is.
   func isKnownMessage(_ item: SimItem, _ mailbox: Int) -> Bool {
     let box = Mailbox(address: world.mailboxes[mailbox].address)
+    // One that is gone without a neighbour to prove it still counts.
+    let unproven = (try? oracle.cache.read { try $0.leftItems(kind: .emails, mailbox: box) }) ?? []
+    if unproven.contains(where: { $0.item.fields.same(.messageID, in: item.fields) }) { return true }
     return world.mailboxes[mailbox].items.contains { other in
       other.id != item.id && other.kind == .emails && other.fields.same(.messageID, in: item.fields)
         && (try? oracle.cache.read { try $0.link(item: other.id, kind: .emails, mailbox: box) }) != nil

@@ -105,6 +105,8 @@ final class Oracle {
   /// It comes back with the values that it had.
   func userRestored(_ item: SimItem) { if let birth = birth(item.fields, item.kind) { restored.insert(birth) } }
 
+  func isInDoubt(_ value: Value?) -> Bool { Token(value).map { inDoubt.contains($0.number) } ?? false }
+
   func wasRestored(_ item: SimItem) -> Bool { birth(item.fields, item.kind).map(restored.contains) ?? false }
 
   func scopeMayHaveChanged(_ entity: SimEntity) { mayHaveLeft.insert(entity.id) }

@@ -267,7 +267,7 @@ struct Planner: Sendable {
 
   /// A second item with the stamp of a linked record: the linked one come back under a new id; one that the engine made, by its creation's
   /// mark; or a user's copy, which has the mark of the linked one and is left alone.
-  private func restamped(_ item: StoredItem, _ link: Link, _ reader: any RecordReader) throws -> Pair? {
+  func restamped(_ item: StoredItem, _ link: Link, _ reader: any RecordReader) throws -> Pair? {
     let linkedItem = try link.itemID.flatMap { try reader.item($0, kind: spoke.kind, mailbox: spoke.mailbox) }
     if let other = linkedItem, isNextOccurrence(item.item, of: other.item) { return Pair(item: item) }
     if link.state == .linked, let other = linkedItem, other.presence == .present, other.item.version.id != item.item.version.id,

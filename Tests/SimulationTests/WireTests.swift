@@ -20,6 +20,13 @@ import Testing
     #expect(verdict.violations.isEmpty, "\(verdict.violations)")
   }
 
+  /// A meeting that is cancelled before it was marked with its record's id, and a record that is made anew.
+  @Test(arguments: [174, 220] as [UInt64])
+  func `a faulty seed of events that failed once passes`(seed: UInt64) {
+    let verdict = Simulator.run(Simulator.schedule(seed: seed, kinds: [.events], flavour: .faulty), cache: .wire)
+    #expect(verdict.violations.isEmpty, "\(verdict.violations)")
+  }
+
   @Test func `a seed replays every byte of every request`() {
     for seed in 41...44 as ClosedRange<UInt64> {
       let verdicts = (0..<2).map { _ in Simulator.run(Simulator.schedule(seed: seed), cache: .wire) }

@@ -168,8 +168,9 @@ extension Wire {
     sentMessages = await sandbox.exchange.sentCount
     for (uid, sent) in Dictionary(grouping: messages, by: \.uid).sorted(by: { $0.key < $1.key }) {
       guard let mailbox = world.mailboxes.firstIndex(where: { $0.address == sent[0].from }) else { continue }
-      let items = world.mailboxes[mailbox].items + (latest?.mailboxes[mailbox] ?? [])
-      guard let item = items.last(where: { $0.kind == .events && $0.moveKey == uid }) else {
+      let items = (world.mailboxes[mailbox].items + (latest?.mailboxes[mailbox] ?? [])).filter { $0.kind == .events && $0.moveKey == uid }
+      // One that is not marked yet is known by its link, under the id that it had before the request.
+      guard let item = items.last(where: { $0.foreignID != nil }) ?? items.first else {
         world.oracle?.report("I10", "\(sent.map(\.to)) are told of a meeting that is nowhere")
         continue
       }
@@ -181,9 +182,9 @@ extension Wire {
     Dictionary(uniqueKeysWithValues: new.differences(from: old).map { ($0, new[$0]) })
   }
 
-  /// Where the ERP has no place for the mark of a creation: any that is under way.
+  /// Where the ERP has no place for the mark of a creation: any that is under way. One that is made anew has the deleted record's id beside it.
   private func openCreation(_ kind: RecordKind) -> OperationID {
     let open = (try? cache.read { try $0.openIntents(mailbox: nil) }) ?? []
-    return open.first { $0.side == .erp && $0.kind == kind && $0.entityID == nil }?.id ?? OperationID(rawValue: "")
+    return open.first { $0.side == .erp && $0.kind == kind && ["create", "keep both"].contains($0.action) }?.id ?? OperationID(rawValue: "")
   }
 }

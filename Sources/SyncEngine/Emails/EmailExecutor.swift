@@ -21,7 +21,7 @@ struct EmailExecutor: Sendable {
           case .createEntity: imports.append(write)
           case .link, .acknowledge: kept.append(write)
           case .updateItem(let changes, let result): try await remark(write, changes, result, &tally)
-          case .deleteItem: tally.add(try await MailboxWriter(executor: executor, fresh: FreshEntities()).write([write]))
+          case .deleteItem: tally.add(try await delete(write))
           default: break
           }
         } catch {
@@ -93,7 +93,8 @@ struct EmailExecutor: Sendable {
     let (kept, now) = (read, parts.surroundings.now())
     try parts.store.write { transaction in
       for (entry, item) in zip(kept, items) {
-        _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox)
+        // One that was not read yet is still to be read.
+        if item.version != entry.item.version { _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox) }
         try save(
           entry.pair, entityID: entry.id, item: item, content: entry.content, operation: nil,
           origin: item.operationID == nil ? .exchange : .erp, at: now, transaction)
@@ -124,6 +125,16 @@ struct EmailExecutor: Sendable {
       }
     }
     return items
+  }
+
+  /// Takes away a message that was made twice. One that could not be is looked at again.
+  private func delete(_ write: DueWrite) async throws(SyncError) -> Executor.Tally {
+    do throws(SyncError) {
+      return try await MailboxWriter(executor: executor, fresh: FreshEntities()).write([write])
+    } catch {
+      try executor.noteFailure(of: write.pair, write.action.intentName, error)
+      throw error
+    }
   }
 
   /// Changes the mark of a message; its contents stay as they are known.

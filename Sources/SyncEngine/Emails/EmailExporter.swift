@@ -137,14 +137,15 @@ struct EmailExporter: Sendable {
         var item = Item(
           version: version, folder: executor.folder, fields: draft.fields, foreignID: draft.entity.id, operationID: draft.write.operation,
           modified: now)
-        var content: [UInt8]?
-        if index < bytes.count, case .success(let current) = read[index], case .success(let mime) = bytes[index] {
-          (item, content) = (current, mime)
-        }
+        var (content, isRead): ([UInt8]?, Bool) = (nil, false)
+        if index < read.count, case .success(let current) = read[index] { (item, isRead) = (current, true) }
+        if isRead, index < bytes.count, case .success(let mime) = bytes[index] { content = mime }
         _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox, isCreated: true)
         try EmailExecutor(executor: executor).save(
           draft.write.pair, entityID: draft.entity.id, item: item, content: content, operation: draft.write.operation, origin: .erp,
           at: now, transaction)
+        // What else it bears, its key for one, tells it from a second one that a server made of the same creation.
+        if !isRead { try transaction.reportUnread(item, kind: spoke.kind, mailbox: spoke.mailbox) }
         try transaction.close(draft.write.operation)
       }
     }

@@ -121,11 +121,11 @@ struct EmailImporter: Sendable {
       }
     }
     try parts.store.write { _ = try $0.observe(made, kind: spoke.kind) }
-    guard let item = stored?.item, stored?.presence == .present else { return try giveUp(made, intent) }
+    guard let item = stored?.item, stored?.presence == .present else { return try giveUp(made, stored, intent) }
     let content: [UInt8]
     do throws(SyncError) { content = try await executor.exchange.content(of: item.version.id, in: spoke.mailbox) } catch {
       guard error.code == .notFound else { throw error }
-      return try giveUp(made, intent)
+      return try giveUp(made, stored, intent)
     }
     let passage = Passage(pair: Pair(link: linked), item: item, letter: try letter(content, of: item), operation: intent.id)
     if let other = try parts.store.read({ try $0.link(entity: made.id, kind: spoke.kind, mailbox: spoke.mailbox) }), other != linked {
@@ -140,19 +140,32 @@ struct EmailImporter: Sendable {
   }
 
   /// The message is not where it was: its activity gets the files that it does not have yet once the message, or another of the same
-  /// Message-ID, is linked to it.
-  private func giveUp(_ made: Entity, _ intent: Intent) throws(SyncError) {
+  /// Message-ID, is linked to it. The two are a pair all the same, so that a message that its owner took away is not brought back.
+  private func giveUp(_ made: Entity, _ message: StoredItem?, _ intent: Intent) throws(SyncError) {
     executor.log.write(
       .warning, "\(recordName(made.fields)): moved or deleted before the ERP had all of it: files may be missing there", spoke)
     try parts.store.write { transaction in
       try transaction.setMeta(Self.incomplete(made.id), intent.time.iso8601)
       try transaction.close(intent.id)
+      guard let id = message?.item.version.id, try transaction.reader.link(item: id, kind: spoke.kind, mailbox: spoke.mailbox) == nil,
+        try transaction.reader.link(entity: made.id, kind: spoke.kind, mailbox: spoke.mailbox) == nil
+      else { return }
+      _ = try transaction.save(
+        Link(
+          unagreed: made.id, id, spoke, message?.presence == .deleted ? .detached : .linked, origin: .exchange, operationID: intent.id,
+          moveKey: message?.item.moveKey))
+      try transaction.reconsider(item: id, kind: spoke.kind, mailbox: spoke.mailbox)
     }
   }
 
-  /// Attaches what a creation that was given up left out.
+  /// Attaches what a creation that was given up left out, or one of another mailbox that is still open: its employee may be switched off.
   func catchUp(_ entity: EntityID, _ item: Item, _ content: [UInt8]) async throws(SyncError) {
-    guard try parts.store.read({ try $0.meta(Self.incomplete(entity)) }) != nil else { return }
+    let mayLackFiles = try parts.store.read { reader in
+      if try reader.meta(Self.incomplete(entity)) != nil { return true }
+      guard let creation = try reader.entity(entity, kind: spoke.kind)?.entity.operationID else { return false }
+      return try reader.openIntents(mailbox: nil).contains { $0.id == creation }
+    }
+    guard mayLackFiles else { return }
     try await attach(try letter(content, of: item), of: item, to: entity, but: try await attached(to: entity))
     try parts.store.write { try $0.setMeta(Self.incomplete(entity), nil) }
   }

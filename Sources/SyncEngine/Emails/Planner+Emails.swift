@@ -38,7 +38,8 @@ extension Planner {
       return Pair(entity: entity, item: item, isOrphan: true)
     }
     let other = try link.itemID.flatMap { try reader.item($0, kind: spoke.kind, mailbox: spoke.mailbox) }
-    guard other?.presence ?? .deleted == .deleted else { return nil }
+    // Of two that a server made of one creation one goes all the same.
+    guard other?.presence ?? .deleted == .deleted else { return try restamped(item, link, reader) }
     return Pair(link: link.repointed(to: item.item.version.id), entity: entity, item: item)
   }
 }
