@@ -77,6 +77,14 @@ final class MemoryTransaction: RecordTransaction {
     tables.entities[index] = Row(row)
   }
 
+  func reconsider(entity id: EntityID, kind: RecordKind) throws {
+    let revision = nextRevision()
+    guard let index = tables.entityIndex(id, kind) else { return }
+    var row = tables.entities[index].value
+    row.stored.revision = revision
+    tables.entities[index] = Row(row)
+  }
+
   func report(_ version: ItemVersion, foreignID: EntityID?, folder: FolderID?, kind: RecordKind, mailbox: Mailbox) throws -> Bool {
     guard let index = tables.itemIndex(version.id, kind, mailbox) else {
       tables.items.append(

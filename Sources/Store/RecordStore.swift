@@ -63,6 +63,7 @@ public protocol RecordTransaction: AnyObject {
   func observeDeleted(entity id: EntityID, kind: RecordKind) throws
   func report(_ version: ItemVersion, foreignID: EntityID?, folder: FolderID?, kind: RecordKind, mailbox: Mailbox) throws -> Bool
   func observe(_ item: Item, kind: RecordKind, mailbox: Mailbox, isCreated: Bool) throws -> Bool
+  func reconsider(entity id: EntityID, kind: RecordKind) throws
   func reconsider(item id: ItemID, kind: RecordKind, mailbox: Mailbox) throws
   func reportRemoved(_ id: ItemID, kind: RecordKind, mailbox: Mailbox) throws
   func observeDeleted(item id: ItemID, kind: RecordKind, mailbox: Mailbox) throws

@@ -71,6 +71,11 @@ public final class StoreTransaction {
       [try nextRevision(), kind.rawValue, id.rawValue])
   }
 
+  /// Has an entity looked at again by the next cycle of each mailbox, though nothing about it changed.
+  public func reconsider(entity id: EntityID, kind: RecordKind) throws {
+    try db.run("UPDATE entity SET revision = ? WHERE kind = ? AND id = ?", [try nextRevision(), kind.rawValue, id.rawValue])
+  }
+
   // MARK: Observations of mailboxes
 
   /// Notes that a listing named an item.

@@ -81,11 +81,14 @@ struct ERPWriter: Sendable {
     try parts.store.write { transaction in
       _ = try transaction.observe(entity, kind: spoke.kind)
       if write.isHalf {
-        // Only what was written here moves on: the ERP's own change still has to reach the item, also after a crash. In a merged list of people
-        // the two are one.
+        // Only what was written here moves on, on both sides: the ERP's own change still has to reach the item, also after a crash. In a merged
+        // list of people the two are one.
         if var link = write.pair.link {
           var base = link.baseEntity?.fields ?? Fields()
-          for field in changes.keys where field != .attendees { base[field] = entity.fields[field] }
+          for field in changes.keys where field != .attendees {
+            base[field] = entity.fields[field]
+            link.baseItem?.fields[field] = item.item.fields[field]
+          }
           link.baseEntity = Base(fields: base, version: nil)
           _ = try transaction.save(link)
         } else {

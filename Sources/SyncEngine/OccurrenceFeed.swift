@@ -83,20 +83,44 @@ struct OccurrenceFeed: Sendable {
     let window = OccurrenceWindow(around: today)
     let earlier = isFirstRun ? try earliestEntity(notBefore: today) : nil
     let uids = Set(series.compactMap(\.item.moveKey))
+    let listed = try await list(window.pieces(from: earlier), of: uids, in: folder)
+    let occurrences = known.filter { $0.item.form == .occurrence }
+    let outside = try await list(try strayed(occurrences, listed, window), of: uids, in: folder)
+    let found = listed.merging(outside) { inWindow, _ in inWindow }
+    try parts.store.write { transaction in
+      try note(found, known: occurrences, window, folder, transaction)
+      // After a look beyond the window it is listed again, so that what lies outside is let go.
+      try transaction.setCursor(cursor, isFirstRun || !outside.isEmpty ? nil : state)
+    }
+    return true
+  }
+
+  private func list(
+    _ pieces: [(start: Timestamp, end: Timestamp)], of series: Set<String>, in folder: FolderID
+  ) async throws(SyncError) -> [ItemID: OccurrenceVersion] {
     var listed: [ItemID: OccurrenceVersion] = [:]
-    for piece in window.pieces(from: earlier) {
+    for piece in pieces {
       for found in try await exchange.occurrences(in: folder, of: spoke.mailbox, from: piece.start, to: piece.end)
-      where uids.contains(found.uid) {
+      where series.contains(found.uid) {
         listed[found.version.id] = found
       }
     }
-    let found = listed
-    try parts.store.write { transaction in
-      try note(found, known: known.filter { $0.item.form == .occurrence }, window, folder, transaction)
-      // After a first run the window is listed again, so that what lies before it is let go.
-      try transaction.setCursor(cursor, isFirstRun ? nil : state)
+    return listed
+  }
+
+  /// The days outside the window on which the pattern has linked occurrences that were moved into it alone and are gone: a new pattern puts them
+  /// back there, which is no delete.
+  private func strayed(
+    _ known: [StoredItem], _ listed: [ItemID: OccurrenceVersion], _ window: OccurrenceWindow
+  ) throws(SyncError) -> [(start: Timestamp, end: Timestamp)] {
+    let days = try parts.store.read { reader in
+      try known.filter { stored in
+        let id = stored.item.version.id
+        return try listed[id] == nil && window.contains(stored.item.fields)
+          && reader.link(item: id, kind: spoke.kind, mailbox: spoke.mailbox) != nil
+      }.compactMap { OccurrenceHeirs.original($0.item) }.filter { $0 < window.start || $0 >= window.end }.map(\.utcDate.dayNumber)
     }
-    return true
+    return Set(days).sorted().map { (Timestamp(seconds: Int64($0) * 86_400), Timestamp(seconds: Int64($0 + 1) * 86_400)) }
   }
 
   private func note(

@@ -22,7 +22,8 @@ struct OccurrenceHeirs: Sendable {
 
   subscript(gone: ItemID) -> ItemID? { heirs[gone] }
 
-  private static func original(_ item: Item) -> Timestamp? {
+  /// Where the pattern has an occurrence.
+  static func original(_ item: Item) -> Timestamp? {
     item.moveKey.flatMap { key in key.lastIndex(of: "/").flatMap { Timestamp(iso8601: key[key.index(after: $0)...]) } }
   }
 

@@ -164,6 +164,8 @@ struct Recovery: Sendable {
       {
         try transaction.observeDeleted(item: id, kind: spoke.kind, mailbox: spoke.mailbox)
         try executor.outcome.removeLink(Pair(link: link), transaction)
+        // It may be wanted again since: it was let alone while nothing was known of its item.
+        if let entity = link.entityID { try transaction.reconsider(entity: entity, kind: spoke.kind) }
       }
       try transaction.close(intent.id)
     }

@@ -150,6 +150,22 @@ def test_an_occurrence_on_another_day_keeps_its_event_when_its_series_moves(offi
     assert starts(entities(office)) == [item.start for item in occurrences(office)]
 
 
+def test_an_occurrence_that_a_new_hour_puts_back_before_the_window_keeps_its_event(office):
+    weekly(office, days_ahead=-34)
+    sync(office)
+    shift(occurrences(office)[0], days=5)
+    sync(office)
+    ids = [record["id"] for record in entities(office)]
+    assert len(ids) == 10
+    shift(masters(office)[0], hours=2)
+    sync(office)
+    assert [record["id"] for record in entities(office)] == ids
+    assert starts(entities(office)) == [item.start for item in occurrences(office)]
+    office.control.clear()
+    sync(office)
+    assert office.control.writes() == []
+
+
 def test_a_series_in_another_calendar_is_let_go_and_takes_no_event_along(office):
     weekly(office, weeks=6)
     sync(office)
