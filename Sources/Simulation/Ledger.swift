@@ -52,3 +52,25 @@ final class Ledger {
 
   func isAccounted(_ token: Token) -> Bool { excused.contains(token.number) || journalled.contains(token.number) }
 }
+
+extension World {
+  /// How many records hold a token, Deleted Items included.
+  func count(of token: Token) -> Int {
+    entities.count { $0.fields.holds(token) }
+      + mailboxes.reduce(0) { $0 + $1.items.count { $0.form != .attendeeCopy && $0.fields.holds(token) } }
+  }
+
+  /// The tokens that some record holds, Deleted Items included.
+  var livingTokens: TokenSet {
+    var living = TokenSet()
+    func add(_ fields: Fields) { for entry in fields.entries { if let token = Token(entry.value) { living.insert(token.number) } } }
+    for entity in entities { add(entity.fields) }
+    for mailbox in mailboxes { for item in mailbox.items where item.form != .attendeeCopy { add(item.fields) } }
+    return living
+  }
+}
+
+extension Fields {
+  /// Whether one of the values begins with the token.
+  func holds(_ token: Token) -> Bool { entries.contains { Token($0.value) == token } }
+}

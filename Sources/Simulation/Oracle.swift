@@ -22,6 +22,8 @@ final class Oracle {
   /// The mailboxes in which a user deleted an item with the stamp: of a merged record the births differ.
   private var itemsDeleted: [EntityID: Set<Int>] = [:]
   private var deletedInERP: Set<EntityID> = []
+  /// The mailboxes in which a user moved an item with the stamp out of its folder since the round began.
+  private var movedAway: [EntityID: Set<Int>] = [:]
   /// Mailboxes whose policy once wanted no category on linked items.
   private var mayBearNoMark: Set<Int> = []
   /// Entities that left a filter, or may have.
@@ -95,7 +97,18 @@ final class Oracle {
 
   // MARK: What users do
 
-  func userDeleted(_ entity: SimEntity) { deletedInERP.insert(entity.id) }
+  func userDeleted(_ entity: SimEntity) {
+    deletedInERP.insert(entity.id)
+    // Gone before its creation was looked up: it is taken for lost and done again, though another mailbox may have got it meanwhile.
+    guard let birth = birth(entity.fields, entity.kind), let creation = entity.operationID,
+      (try? cache.read { try $0.openIntents(mailbox: nil) })?.contains(where: { $0.id == creation }) ?? false
+    else { return }
+    unknowable[birth, default: 0] += 1
+  }
+
+  func userMovedAway(_ item: SimItem, in mailbox: Int) { if let stamp = item.foreignID { movedAway[stamp, default: []].insert(mailbox) } }
+
+  func beginRound() { movedAway = [:] }
 
   func userDeleted(_ item: SimItem, in mailbox: Int) {
     if let birth = birth(item.fields, item.kind) { deletedInMailbox.insert(birth) }
@@ -257,9 +270,9 @@ final class Oracle {
       $0.foreignID == stamp && $0.id != item.id && $0.place == item.place && $0.kind == item.kind
     }
     let isGone = !world.entities.contains { $0.id == stamp }
-    // The other of the two may have been deleted by its user just now.
-    let isDeletedHere = itemsDeleted[stamp]?.contains(mailbox) ?? false
-    if !isGone && !mayHaveLeft.contains(stamp) && !hasTwin && !isDeletedHere {
+    // The other of the two may have been deleted, or moved away, by its user just now.
+    let isUsersDoing = (itemsDeleted[stamp] ?? []).union(movedAway[stamp] ?? []).contains(mailbox)
+    if !isGone && !mayHaveLeft.contains(stamp) && !hasTwin && !isUsersDoing {
       report("I9", "the engine deletes \(item.id) though \(stamp) is in the ERP and in scope")
     }
   }
@@ -374,26 +387,4 @@ final class Oracle {
     cacheWasExchanged = true
     hadRebuild = true
   }
-}
-
-extension World {
-  /// How many records hold a token, Deleted Items included.
-  func count(of token: Token) -> Int {
-    entities.count { $0.fields.holds(token) }
-      + mailboxes.reduce(0) { $0 + $1.items.count { $0.form != .attendeeCopy && $0.fields.holds(token) } }
-  }
-
-  /// The tokens that some record holds, Deleted Items included.
-  var livingTokens: TokenSet {
-    var living = TokenSet()
-    func add(_ fields: Fields) { for entry in fields.entries { if let token = Token(entry.value) { living.insert(token.number) } } }
-    for entity in entities { add(entity.fields) }
-    for mailbox in mailboxes { for item in mailbox.items where item.form != .attendeeCopy { add(item.fields) } }
-    return living
-  }
-}
-
-extension Fields {
-  /// Whether one of the values begins with the token.
-  func holds(_ token: Token) -> Bool { entries.contains { Token($0.value) == token } }
 }

@@ -26,7 +26,7 @@ public struct Simulator: Sendable {
     case wire
   }
 
-  /// Rounds that the engine has to come to rest.
+  /// Rounds that the engine has to come to rest, besides those that a hold stopped.
   static let calmRounds = 4
   /// Between two calm rounds: longer than any pause before another try, in milliseconds.
   static let calmPause: Int64 = 7 * 3_600_000
@@ -114,8 +114,9 @@ final class Simulation: @unchecked Sendable {
     world.landDelayed()
     await wire?.landDelayed()
     var rounds = 0
+    var held = 0
     var isQuiet = false
-    while rounds < Simulator.calmRounds && !isQuiet && oracle.violations.isEmpty {
+    while rounds < Simulator.calmRounds + min(held, Simulator.calmRounds) && !isQuiet && oracle.violations.isEmpty {
       if schedule.setup.approvesAtEnd { administer(.approve, 0) }
       let isRecovering = hasOpenIntents
       let firstRuns = unfinishedFirstRuns()
@@ -124,6 +125,8 @@ final class Simulation: @unchecked Sendable {
       await round(full: isFull)
       rounds += 1
       if !isRecovering { checkAccounts() }
+      // What waited for a person is carried out a round later.
+      if reports.contains(where: { $0.hold != nil }) { held += 1 }
       // What a first run leaves alone the next cycle decides.
       let isPostponed = reports.contains { $0.counts["left", default: 0] > 0 && firstRuns.contains("\($0.employee)/\($0.kind.rawValue)") }
       isQuiet = world.mutations == 0 && !isPostponed && !hasOpenIntents && !hasUnexplainedItems
@@ -181,6 +184,7 @@ final class Simulation: @unchecked Sendable {
 
   private func round(full: Bool, isTold: Bool = false) async {
     world.beginRound()
+    oracle.beginRound()
     world.tell("round \(isTold ? "told of" : full ? "full" : "")")
     let engine = SyncEngine(settings: settings(), parts: parts())
     wire?.isInRound = true

@@ -133,6 +133,7 @@ struct Users {
       world.mailboxes[mailbox].items.remove(at: index)
       return
     case .moveAway:
+      world.oracle?.userMovedAway(item, in: mailbox)
       return world.move(item: index, in: mailbox, to: item.place == .elsewhere ? world.place(mailbox, shape.kind) : .elsewhere)
     case .moveBack, .restore:
       world.oracle?.userRestored(item)

@@ -85,9 +85,11 @@ struct ERPWriter: Sendable {
         // list of people the two are one.
         if var link = write.pair.link {
           var base = link.baseEntity?.fields ?? Fields()
+          let source = parts.erp.support(for: spoke.kind).projected(item.item.fields)
           for field in changes.keys where field != .attendees {
             base[field] = entity.fields[field]
-            link.baseItem?.fields[field] = item.item.fields[field]
+            // The item had it first: of that it is agreed on too.
+            if source.same(field, in: entity.fields) { link.baseItem?.fields[field] = item.item.fields[field] }
           }
           link.baseEntity = Base(fields: base, version: nil)
           _ = try transaction.save(link)

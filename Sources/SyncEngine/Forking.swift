@@ -28,6 +28,8 @@ struct Forking: Sendable {
     toExchange.payload = entityCopy
     let (first, second) = (toERP, toExchange)
     try parts.store.write { transaction in
+      // An item that was not marked yet is the partner of its copy now: it is marked with that.
+      if let creation = write.pair.link?.operationID { try transaction.close(creation) }
       try executor.outcome.removeLink(write.pair, transaction)
       try transaction.open(first)
       try transaction.open(second)

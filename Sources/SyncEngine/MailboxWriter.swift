@@ -44,6 +44,8 @@ struct MailboxWriter: Sendable {
       default: deletes.append(write)
       }
     }
+    let leaving = try await markLeaving(deletes)
+    (deletes, tally.failures) = (leaving.ready, leaving.failures)
     let returned = try await findReturned(creates)
     tally.failures += returned.failures
     tally.add(try await create(creates.filter { !returned.entities.contains($0.1.foreignID) }))
@@ -128,14 +130,60 @@ struct MailboxWriter: Sendable {
     return tally
   }
 
+  /// An item whose record left the filter before it could be marked is marked first: its user may bring it back, and nothing else would tell that
+  /// it has a record. Where it cannot be marked it stays for now.
+  private func markLeaving(_ deletes: [DueWrite]) async throws(SyncError) -> (ready: [DueWrite], failures: Int) {
+    let unmarked = deletes.indices.filter { place in
+      guard case .withdrawItem = deletes[place].action.step, let item = deletes[place].pair.item?.item else { return false }
+      return item.form != .occurrence && item.foreignID != deletes[place].pair.entity?.entity.id
+    }
+    guard !unmarked.isEmpty else { return (deletes, 0) }
+    let updates = unmarked.compactMap { place in
+      deletes[place].pair.item.map {
+        ItemUpdate(
+          version: $0.item.version, changes: [:], result: $0.item.fields, foreignID: deletes[place].pair.entity?.entity.id)
+      }
+    }
+    let answers = try await send(deletes, answers: unmarked.count) { () async throws(SyncError) in
+      try await exchange.update(updates, kind: spoke.kind, in: spoke.mailbox)
+    }
+    var (ready, failures, stale) = (deletes, 0, [ItemID]())
+    for (place, answer) in zip(unmarked, answers).reversed() {
+      guard let item = deletes[place].pair.item?.item, let entity = deletes[place].pair.entity?.entity else { continue }
+      switch answer {
+      case .success(let version):
+        try parts.store.write { try noteMark(of: entity.id, on: item, version, $0) }
+        ready[place].pair.item?.item.version = version
+      case .failure(let error):
+        try executor.noteFailure(deletes[place], error)
+        if error.code == .staleVersion || error.code == .notFound { stale.append(item.version.id) }
+        ready.remove(at: place)
+        failures += 1
+      }
+    }
+    if !stale.isEmpty { _ = try await executor.feed.fetch(stale) }
+    return (ready, failures)
+  }
+
+  private func noteMark(of entity: EntityID, on item: Item, _ version: ItemVersion, _ transaction: any RecordTransaction) throws {
+    var marked = item
+    marked.version = version
+    marked.foreignID = entity
+    _ = try transaction.observe(marked, kind: spoke.kind, mailbox: spoke.mailbox)
+    guard var link = try transaction.reader.link(item: version.id, kind: spoke.kind, mailbox: spoke.mailbox) else { return }
+    link.baseItem?.version = version.changeKey
+    _ = try transaction.save(link)
+  }
+
   /// One request for a batch. When the whole request failed without doubt, its intents are closed; in doubt they stay for the look-up.
   private func send<Answer>(
-    _ writes: [DueWrite], _ request: () async throws(SyncError) -> [Answer]
+    _ writes: [DueWrite], answers expected: Int? = nil, _ request: () async throws(SyncError) -> [Answer]
   ) async throws(SyncError) -> [Answer] {
     do throws(SyncError) {
       let answers = try await request()
-      guard answers.count == writes.count else {
-        throw SyncError(.malformedAnswer, "Exchange answered \(answers.count) of \(writes.count) writes to \(spoke.mailbox.address)")
+      let expected = expected ?? writes.count
+      guard answers.count == expected else {
+        throw SyncError(.malformedAnswer, "Exchange answered \(answers.count) of \(expected) writes to \(spoke.mailbox.address)")
       }
       return answers
     } catch {
@@ -221,14 +269,7 @@ struct MailboxWriter: Sendable {
       switch answer {
       case .success(let version):
         try parts.store.write { transaction in
-          var item = entry.2
-          item.version = version
-          item.foreignID = entry.1.id
-          _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox)
-          if var link = try transaction.reader.link(item: version.id, kind: spoke.kind, mailbox: spoke.mailbox) {
-            link.baseItem?.version = version.changeKey
-            _ = try transaction.save(link)
-          }
+          try noteMark(of: entry.1.id, on: entry.2, version, transaction)
           try transaction.close(entry.0.operation)
         }
       case .failure(let error):
