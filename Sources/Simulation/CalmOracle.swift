@@ -51,6 +51,7 @@ struct CalmOracle {
         if let stamp, isDetached(stamp, kind, Mailbox(address: box.address)) { continue }
         // Nor is one taken away whose delete was discarded with a held plan.
         if items.contains(where: { isDiscarded("item:\($0.id)", kind, mailbox) }) { continue }
+        if let stamp, oracle.copiesTaken[stamp]?.contains(mailbox) ?? false { continue }
         oracle.report("I3", "\(items.map(\.id.rawValue)) in mailbox \(mailbox) are all \(stamp?.rawValue ?? "")")
       }
     }

@@ -1,16 +1,6 @@
 import Model
 import Store
 
-/// A broken invariant.
-public struct Violation: Sendable, Hashable, CustomStringConvertible {
-  /// Its name in the model, `I1` to `I16`.
-  public var invariant: String
-  /// What was found.
-  public var text: String
-  /// Both in one line.
-  public var description: String { "\(invariant): \(text)" }
-}
-
 /// Watches every request that the engine makes: the invariants that hold at any moment.
 final class Oracle {
   unowned let world: World
@@ -38,6 +28,8 @@ final class Oracle {
   private var inDoubt: Set<Int> = []
   /// Conflict copies made, by birth.
   private var forks: [Int: Int] = [:]
+  /// Mailboxes in which a user's copy was taken for the engine's own: what it was copied from is taken for the copy then.
+  private(set) var copiesTaken: [EntityID: Set<Int>] = [:]
   /// Births of items that users brought back.
   private var restored: Set<Int> = []
   /// Items that users made by copying, by birth.
@@ -253,9 +245,12 @@ final class Oracle {
       report("I6", "the engine deletes the private item \(item.id)")
     }
     checkSeries(item)
-    let isUnknowable = item.isLikeTwin && (item.isOfUnread || cacheWasExchanged)
-    if item.isUserCopy && !isUnknowable && link(of: item, in: mailbox) == nil {
-      report("I6", "the engine deletes the user's copy \(item.id)")
+    // What it was copied from was not known, or is gone.
+    let isOfGone = item.foreignID.map { itemsDeleted[$0]?.contains(mailbox) ?? false } ?? false
+    let isUnknowable = item.isLikeTwin && (item.isOfUnread || cacheWasExchanged || isOfGone)
+    if item.isUserCopy && link(of: item, in: mailbox) == nil {
+      if !isUnknowable { report("I6", "the engine deletes the user's copy \(item.id)") }
+      if let stamp = item.foreignID { copiesTaken[stamp, default: []].insert(mailbox) }
     }
     guard let stamp = item.foreignID else {
       let (birth, record) = (birth(item.fields, item.kind), link(of: item, in: mailbox)?.entityID)
@@ -386,5 +381,14 @@ final class Oracle {
     nextJournalEntry = 1
     cacheWasExchanged = true
     hadRebuild = true
+    // One that was moved away before it was marked: nothing tells it from a new one should it come back.
+    for (mailbox, box) in world.mailboxes.enumerated() {
+      for item in box.items where item.foreignID == nil && item.place != world.place(mailbox, item.kind) {
+        guard let birth = birth(item.fields, item.kind), unknowable[birth] == nil,
+          world.entities.contains(where: { $0.kind == item.kind && self.birth($0.fields, $0.kind) == birth })
+        else { continue }
+        unknowable[birth] = 1
+      }
+    }
   }
 }

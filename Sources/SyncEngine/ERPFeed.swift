@@ -85,6 +85,13 @@ struct ERPFeed: Sendable {
     return fetched
   }
 
+  /// Looks whether a record is gone.
+  func confirmDelete(of id: EntityID, kind: RecordKind) async throws(SyncError) {
+    let others = try parts.store.read { try $0.entities(kind: kind, after: 0, limit: Self.confirmationBatch) }
+    let living = others.filter { !$0.isDeleted && $0.entity.id != id }.map { ($0.entity.id, $0.entity.version) }
+    try await confirmDeletes([id], among: Dictionary(living, uniquingKeysWith: { first, _ in first }), kind: kind)
+  }
+
   /// A delete needs the record's own NotFound beside a found neighbour in the same reading.
   private func confirmDeletes(_ missing: [EntityID], among listed: [EntityID: String], kind: RecordKind) async throws(SyncError) {
     guard !missing.isEmpty else { return }

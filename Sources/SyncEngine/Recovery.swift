@@ -156,7 +156,8 @@ struct Recovery: Sendable {
       // Nor is this absence evidence by itself: a neighbour was read, or it lies in Deleted Items.
       let isSeen = read.dropFirst().contains { if case .success = $0 { true } else { false } }
       let stamped = isSeen ? [] : try await exchange.stampedItems(intent.entityID.map { [$0] } ?? [], kind: spoke.kind, in: spoke.mailbox)
-      if !isSeen && !stamped.contains(where: \.isInDeletedItems) { return }
+      // Its user may have brought it back, and those invited were told already.
+      if !isSeen && !stamped.contains(where: \.isInDeletedItems) { return try noteDoubt(intent) }
     }
     try parts.store.write { transaction in
       if isMissing,
@@ -176,8 +177,22 @@ struct Recovery: Sendable {
     case "create" where spoke.kind == .emails: try await EmailImporter(executor: executor).settle(intent)
     case "create", Forking.action: try await settleEntityCreate(intent)
     case "update": try await settleEntityUpdate(intent)
-    // Whether a delete was carried out the round's reading of the ERP has told, with a neighbour for a witness.
-    default: try close(intent)
+    default: try await settleEntityDelete(intent)
+    }
+  }
+
+  /// A delete may have been carried out after the round read the ERP. A record that is gone by our own hand is no reason to delete an item that
+  /// its user brought back meanwhile.
+  private func settleEntityDelete(_ intent: Intent) async throws(SyncError) {
+    guard let id = intent.entityID, intent.sends > 0 else { return try close(intent) }
+    try await ERPFeed(parts: parts, log: executor.log).confirmDelete(of: id, kind: spoke.kind)
+    try parts.store.write { transaction in
+      if try transaction.reader.entity(id, kind: spoke.kind)?.isDeleted ?? false,
+        let link = try transaction.reader.link(entity: id, kind: spoke.kind, mailbox: spoke.mailbox)
+      {
+        try executor.outcome.removeLink(Pair(link: link), transaction)
+      }
+      try transaction.close(intent.id)
     }
   }
 

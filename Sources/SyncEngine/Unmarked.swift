@@ -7,14 +7,23 @@ private enum Departed {
   static func key(_ what: String, _ moveKey: String, _ mailbox: Mailbox) -> String { "\(what) \(mailbox.address) \(moveKey)" }
 
   static func note(_ what: String, _ item: Item, _ mailbox: Mailbox, _ transaction: any RecordTransaction) throws {
-    guard let moveKey = item.moveKey, let created = item.created else { return }
-    try transaction.setMeta(key(what, moveKey, mailbox), created.iso8601Milliseconds)
+    guard let moveKey = item.moveKey, let created = item.created?.iso8601Milliseconds else { return }
+    // A copy and what it was copied from may both be gone.
+    var known = try times(what, moveKey, mailbox, transaction.reader)
+    if known.contains(created) { return }
+    known.append(created)
+    try transaction.setMeta(key(what, moveKey, mailbox), known.joined(separator: " "))
   }
 
-  /// Whether the one with this item's key is this item; nil: none is known.
+  private static func times(_ what: String, _ moveKey: String, _ mailbox: Mailbox, _ reader: any RecordReader) throws -> [String] {
+    try reader.meta(key(what, moveKey, mailbox))?.parts(at: " ", omittingEmpty: true) ?? []
+  }
+
+  /// Whether this item is one of those with its key; nil: none is known.
   static func isSame(_ what: String, _ item: Item, _ mailbox: Mailbox, _ reader: any RecordReader) throws -> Bool? {
     guard let moveKey = item.moveKey, let created = item.created else { return nil }
-    return try reader.meta(key(what, moveKey, mailbox)).map { $0 == created.iso8601Milliseconds }
+    let known = try times(what, moveKey, mailbox, reader)
+    return known.isEmpty ? nil : known.contains(created.iso8601Milliseconds)
   }
 }
 

@@ -89,7 +89,10 @@ import Testing
   }
 
   @Test(
-    arguments: [275, 1297, 1434, 3914, 4087, 4617, 7442, 10622, 15109, 15514, 16198, 17532, 31581, 31780, 39259, 43896, 60130, 500702]
+    arguments: [
+      275, 1297, 1434, 3914, 4087, 4617, 7442, 10622, 15109, 15514, 16198, 17532, 31581, 31780, 39259, 43896, 60130, 500702, 1000770,
+      1030389, 1131400,
+    ]
       as [UInt64],
     [RecordKind.tasks, .events])
   func `a seed of tasks or events that failed once passes`(seed: UInt64, kind: RecordKind) {
@@ -99,6 +102,7 @@ import Testing
   @Test(
     arguments: [
       3687, 7190, 8105, 10447, 11975, 14554, 16492, 16740, 19460, 20690, 32286, 37656, 71104, 301926, 310864, 323398, 413004, 614274,
+      1052856, 1092658, 1132524,
     ] as [UInt64], [RecordKind.tasks, .events])
   func `a rare history of tasks or events that failed once passes`(seed: UInt64, kind: RecordKind) {
     #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [kind], flavour: .rare)).violations.isEmpty)
