@@ -132,22 +132,19 @@ struct OccurrenceFeed: Sendable {
     let gone = known.filter { listed[$0.item.version.id] == nil }
     let heirs = OccurrenceHeirs(
       fresh: listed.values.filter { !knownIDs.contains($0.version.id) },
-      gone: try gone.filter {
-        try window.contains($0.item.fields)
-          && transaction.reader.link(item: $0.item.version.id, kind: kind, mailbox: mailbox) != nil
-      }.map(\.item))
+      gone: try gone.filter { try transaction.reader.link(item: $0.item.version.id, kind: kind, mailbox: mailbox) != nil }.map(\.item))
     for stored in gone {
       let id = stored.item.version.id
       let link = try transaction.reader.link(item: id, kind: kind, mailbox: mailbox)
-      if !window.contains(stored.item.fields) {
-        // Its days are over: the ERP keeps its record, and it is not made anew.
-        if let link { try Outcome(spoke: spoke, parts: parts).detach(Pair(link: link), transaction) }
-        try transaction.observeDeleted(item: id, kind: kind, mailbox: mailbox)
-      } else if var link, let heir = heirs[id] {
+      if var link, let heir = heirs[id] {
         link.itemID = heir
         link.baseItem?.version = nil
         try transaction.observeDeleted(item: id, kind: kind, mailbox: mailbox)
         _ = try transaction.save(link)
+      } else if !window.contains(stored.item.fields) {
+        // Its days are over: the ERP keeps its record, and it is not made anew.
+        if let link { try Outcome(spoke: spoke, parts: parts).detach(Pair(link: link), transaction) }
+        try transaction.observeDeleted(item: id, kind: kind, mailbox: mailbox)
       } else {
         try transaction.reportRemoved(id, kind: kind, mailbox: mailbox)
       }

@@ -150,10 +150,11 @@ def test_an_occurrence_on_another_day_keeps_its_event_when_its_series_moves(offi
     assert starts(entities(office)) == [item.start for item in occurrences(office)]
 
 
-def test_an_occurrence_that_a_new_hour_puts_back_before_the_window_keeps_its_event(office):
-    weekly(office, days_ahead=-34)
+@pytest.mark.parametrize("days_ahead, days", [(-34, 5), (-27, -5)], ids=["into the window", "out of the window"])
+def test_an_occurrence_moved_over_the_end_of_the_window_keeps_its_event_when_a_new_hour_puts_it_back(office, days_ahead, days):
+    weekly(office, days_ahead=days_ahead)
     sync(office)
-    shift(occurrences(office)[0], days=5)
+    shift(occurrences(office)[0], days=days)
     sync(office)
     ids = [record["id"] for record in entities(office)]
     assert len(ids) == 10

@@ -61,7 +61,7 @@ import Testing
 
   @Test(
     arguments: [
-      809, 10695, 14206, 16595, 17174, 17733, 20565, 22018, 22597, 23039, 113109, 409443, 413850, 417944, 419753,
+      809, 10695, 14206, 16595, 17174, 17733, 20565, 22018, 22597, 23039, 113109, 409443, 413850, 417944, 419753, 734098,
     ] as [UInt64])
   func `a history of series that failed once passes`(seed: UInt64) {
     #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [.events], flavour: .series)).violations.isEmpty)

@@ -36,6 +36,7 @@ final class Wire: @unchecked Sendable {
   var latest: WireState?
   /// Pauses that the servers asked for.
   var backOffs = BackOffs()
+  let turns = WireTurns()
   /// The sandbox was told to show a fault.
   var hasFaults = false
   /// The ERP session's cookies, as the daemon keeps them beside the cache.

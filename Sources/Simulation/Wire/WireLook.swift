@@ -168,9 +168,13 @@ extension Wire {
     sentMessages = await sandbox.exchange.sentCount
     for (uid, sent) in Dictionary(grouping: messages, by: \.uid).sorted(by: { $0.key < $1.key }) {
       guard let mailbox = world.mailboxes.firstIndex(where: { $0.address == sent[0].from }) else { continue }
-      let items = (world.mailboxes[mailbox].items + (latest?.mailboxes[mailbox] ?? [])).filter { $0.kind == .events && $0.moveKey == uid }
-      // One that is not marked yet is known by its link, under the id that it had before the request.
-      guard let item = items.last(where: { $0.foreignID != nil }) ?? items.first else {
+      let (before, after) = (world.mailboxes[mailbox].items, latest?.mailboxes[mailbox] ?? [])
+      // A user's copy has the same UID: those that the request changed. One that is not marked yet is known by its link, under the id that it had.
+      let changed =
+        before.filter { old in !after.contains { $0.id == old.id && $0.changeKey == old.changeKey } }
+        + after.filter { new in !before.contains { $0.id == new.id } }
+      let items = (changed + before + after).filter { $0.kind == .events && $0.moveKey == uid }
+      guard let item = items.first else {
         world.oracle?.report("I10", "\(sent.map(\.to)) are told of a meeting that is nowhere")
         continue
       }

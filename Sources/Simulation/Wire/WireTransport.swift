@@ -24,6 +24,8 @@ struct WireTransport: HTTPTransport {
   }
 
   func send(_ request: HTTPRequest) async throws(SyncError) -> HTTPResponse {
+    await wire.turns.enter()
+    defer { wire.turns.leave() }
     if process != wire.process || world.isCrashed { throw World.crash }
     world.clock += 40
     await wire.performWaiting()

@@ -134,16 +134,18 @@ extension Wire {
   private func carry(items wanted: [SimItem], _ mailbox: Int, copies: Bool) async {
     let before = world.mailboxes[mailbox].items
     var left = before.filter { copies || $0.form == nil }
+    let staying = Set(wanted.map(\.id))
     for item in wanted where copies || item.form == nil {
       guard let shape = WireShape.of(item.kind) else { continue }
       if let place = left.firstIndex(where: { $0.id == item.id }) {
         let old = left.remove(at: place)
         if old.changeKey != item.changeKey { await update(old, to: item, shape, mailbox) }
+      } else if let place = left.firstIndex(where: { $0.moveKey == item.moveKey && $0.created == item.created && !staying.contains($0.id) })
+      {
+        await move(left.remove(at: place), to: item.place, shape, mailbox)
       } else if item.isUserCopy, let source = before.first(where: { $0.moveKey == item.moveKey && $0.id != item.id }) {
         await ask("<m:CopyItem>\(await target(item.place, shape, mailbox))\(reference(source))</m:CopyItem>", mailbox)
         take(await look(copying: true))
-      } else if let place = left.firstIndex(where: { $0.moveKey == item.moveKey }) {
-        await move(left.remove(at: place), to: item.place, shape, mailbox)
       } else {
         let folder = await target(item.place, shape, mailbox, name: "SavedItemFolderId")
         await ask(
