@@ -66,7 +66,7 @@ let package = Package(
     module("TimeZones", ["ZoneShim"]),
     module("MIME", ["MIMEShim"]),
     module("Configuration", ["Model", yaml]),
-    module("Store", ["Model", "Render", grdb]),
+    module("Store", ["CSQLite", "Model", "Render", grdb]),
     // The two remotes.
     module("Exchange", ["Model", "OAuth", "Transport", "XMLStream", "TimeZones"]),
     module("ERP", ["MIME", "Model", "OAuth", "Transport"]),

@@ -230,9 +230,6 @@ public struct AcumaticaClient: ERPPort {
   }
 
   static func encoded(_ query: [(String, String)]) -> String {
-    var allowed = CharacterSet.alphanumerics
-    allowed.insert(charactersIn: "-._~$/,")
-    return query.map { name, value in "\(name)=\(value.addingPercentEncoding(withAllowedCharacters: allowed) ?? "")" }.joined(
-      separator: "&")
+    query.map { name, value in "\(name)=\(PercentEncoding.encoded(value, keeping: "$/,"))" }.joined(separator: "&")
   }
 }

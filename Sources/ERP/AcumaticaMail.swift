@@ -39,14 +39,14 @@ extension AcumaticaClient {
 
   /// See `ERPMailPort`.
   public func content(of file: EntityFile, limit: Int) async throws(SyncError) -> [UInt8] {
-    let answer = try await session.send("GET", "/files/\(Self.segment(file.id))", maximumResponseBytes: limit)
+    let answer = try await session.send("GET", "/files/\(PercentEncoding.encoded(file.id))", maximumResponseBytes: limit)
     return answer.body
   }
 
   /// See `ERPMailPort`.
   public func attach(_ name: String, _ bytes: [UInt8], to id: EntityID) async throws(SyncError) {
     if isReadOnly { throw SyncError(.held, "a plan writes nothing to the ERP") }
-    let path = "/Email/\(id.rawValue)/files/\(Self.segment(name))"
+    let path = "/Email/\(id.rawValue)/files/\(PercentEncoding.encoded(name))"
     _ = try await session.send("PUT", path, body: bytes, contentType: "application/octet-stream")
   }
 
@@ -72,12 +72,5 @@ extension AcumaticaClient {
       }
     }
     return found
-  }
-
-  /// One segment of a path, percent-encoded.
-  private static func segment(_ text: String) -> String {
-    var allowed = CharacterSet.alphanumerics
-    allowed.insert(charactersIn: "-._~")
-    return text.addingPercentEncoding(withAllowedCharacters: allowed) ?? ""
   }
 }

@@ -57,6 +57,14 @@ public final class FaultyDisk: Sendable {
   /// Replaces the files, none of which is open, by copies of another's.
   public func take(from other: FaultyDisk) { faultydisk_replace(number, other.number) }
 
+  /// Remembers the files as they are, open or not, as a state to go back to.
+  /// - Returns: false without memory.
+  public func mark() -> Bool { faultydisk_mark(number) }
+
+  /// Puts the files back as they were when they were marked; who has them open finds that they changed, as if another process had written.
+  /// - Returns: false where it cannot be done: a file is gone, or in use just now. Then what the disk holds is not to be used.
+  public func rewind(seed: UInt64) -> Bool { faultydisk_rewind(number, seed) }
+
   deinit { faultydisk_destroy(number) }
 
   /// Where SQLite finds a database of this name on the disk.

@@ -37,10 +37,12 @@ static bool resize(struct bytes *bytes, int64_t size) {
   return true;
 }
 
-static bool put(struct bytes *bytes, const uint8_t *from, int64_t length, int64_t offset) {
+bool bytes_put(struct bytes *bytes, const uint8_t *from, int64_t length, int64_t offset) {
   if (length == 0) return true;
-  if (offset + length > bytes->size && !resize(bytes, offset + length)) return false;
+  if (!reserve(bytes, offset + length)) return false;
+  if (offset > bytes->size) memset(bytes->data + bytes->size, 0, (size_t)(offset - bytes->size));
   memcpy(bytes->data + offset, from, (size_t)length);
+  if (offset + length > bytes->size) bytes->size = offset + length;
   return true;
 }
 
@@ -66,7 +68,7 @@ struct file *file_make(struct disk *disk, const char *name) {
   return file;
 }
 
-static void forget_changes(struct file *file) {
+void file_forget_changes(struct file *file) {
   for (int index = 0; index < file->change_count; index++) free(file->changes[index].bytes);
   file->change_count = 0;
 }
@@ -77,7 +79,7 @@ static void file_free(struct disk *disk, struct file *file) {
     *place = file->next;
     break;
   }
-  forget_changes(file);
+  file_forget_changes(file);
   free(file->changes);
   free(file->cache.data);
   free(file->platter.data);
@@ -90,7 +92,7 @@ void file_close(struct disk *disk, struct file *file) {
   if (file->handles == 0 && !file->is_linked && !file->is_on_platter) file_free(disk, file);
 }
 
-static bool note(struct file *file, struct change change) {
+bool file_note(struct file *file, struct change change) {
   if (file->change_count == file->change_room) {
     int room = file->change_room ? file->change_room * 2 : 32;
     struct change *more = realloc(file->changes, sizeof *more * (size_t)room);
@@ -106,13 +108,13 @@ bool file_write(struct file *file, const uint8_t *from, int64_t length, int64_t 
   struct change change = {.offset = offset, .length = length, .bytes = malloc((size_t)(length > 0 ? length : 1))};
   if (!change.bytes) return false;
   memcpy(change.bytes, from, (size_t)length);
-  if (put(&file->cache, from, length, offset) && note(file, change)) return true;
+  if (bytes_put(&file->cache, from, length, offset) && file_note(file, change)) return true;
   free(change.bytes);
   return false;
 }
 
 bool file_resize(struct file *file, int64_t length) {
-  return resize(&file->cache, length) && note(file, (struct change){.length = length});
+  return resize(&file->cache, length) && file_note(file, (struct change){.length = length});
 }
 
 static void sync_directory(struct disk *disk) {
@@ -126,10 +128,10 @@ static void sync_directory(struct disk *disk) {
 bool file_sync(struct disk *disk, struct file *file) {
   for (int index = 0; index < file->change_count; index++) {
     struct change change = file->changes[index];
-    bool is_done = change.bytes ? put(&file->platter, change.bytes, change.length, change.offset) : resize(&file->platter, change.length);
+    bool is_done = change.bytes ? bytes_put(&file->platter, change.bytes, change.length, change.offset) : resize(&file->platter, change.length);
     if (!is_done) return false;
   }
-  forget_changes(file);
+  file_forget_changes(file);
   // SQLite syncs the directory with a new file's first sync, and with it what became of other names.
   if (file->is_linked && !file->is_on_platter) sync_directory(disk);
   return true;
@@ -159,7 +161,7 @@ static void settle_write(struct disk *disk, struct file *file, struct change cha
     int64_t length = SECTOR - offset % SECTOR;
     if (length > change.length - done) length = change.length - done;
     if (disk_chance(disk, percent)) {
-      put(&file->platter, change.bytes + done, length, offset);
+      bytes_put(&file->platter, change.bytes + done, length, offset);
       kept++;
     }
     done += length;
@@ -186,11 +188,11 @@ static void settle(struct disk *disk, struct file *file) {
     if (file->changes[index].bytes) settle_write(disk, file, file->changes[index], percent);
     else if (disk_chance(disk, percent)) resize(&file->platter, file->changes[index].length);
   }
-  forget_changes(file);
+  file_forget_changes(file);
   // A name that was not synced may be there or not, and so may one whose removal was not.
   if (file->is_linked != file->is_on_platter && disk_chance(disk, 50)) file->is_on_platter = file->is_linked;
   file->is_linked = file->is_on_platter;
-  put(&file->cache, file->platter.data, file->platter.size, 0);
+  bytes_put(&file->cache, file->platter.data, file->platter.size, 0);
   file->cache.size = file->platter.size;
 }
 
@@ -266,6 +268,7 @@ void disk_release(struct disk *disk) {
     if (disk->files->shared) shared_release(disk->files->shared);
     file_free(disk, disk->files);
   }
+  marks_free(disk);
   pthread_mutex_destroy(&disk->lock);
   free(disk);
 }
@@ -284,8 +287,8 @@ static void copy_files(struct disk *disk, struct disk *source) {
     struct file *copy = file_make(disk, file->name);
     if (!copy) continue;
     copy->is_on_platter = true;
-    put(&copy->cache, file->cache.data, file->cache.size, 0);
-    put(&copy->platter, file->cache.data, file->cache.size, 0);
+    bytes_put(&copy->cache, file->cache.data, file->cache.size, 0);
+    bytes_put(&copy->platter, file->cache.data, file->cache.size, 0);
   }
   pthread_mutex_unlock(&source->lock);
 }

@@ -46,6 +46,8 @@ struct file {
   void *reserved, *pending, *exclusive;
 };
 
+struct mark;
+
 struct disk {
   int64_t number;
   int users;
@@ -57,6 +59,8 @@ struct disk {
   int fault;
   int64_t fault_after, fault_count;
   faultydisk_counts counts;
+  /// The files as they were when they were marked; NULL: they never were.
+  struct mark *marks;
   pthread_mutex_t lock;
 };
 
@@ -79,6 +83,13 @@ bool file_write(struct file *file, const uint8_t *from, int64_t length, int64_t 
 bool file_resize(struct file *file, int64_t length);
 bool file_sync(struct disk *disk, struct file *file);
 void file_unlink(struct disk *disk, struct file *file, bool is_synced);
+/// Notes a change as not synced.
+bool file_note(struct file *file, struct change change);
+void file_forget_changes(struct file *file);
 void shared_release(struct shared *shared);
+
+bool bytes_put(struct bytes *bytes, const uint8_t *from, int64_t length, int64_t offset);
+
+void marks_free(struct disk *disk);
 
 #endif

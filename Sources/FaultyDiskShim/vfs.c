@@ -104,6 +104,7 @@ static int shm_map(sqlite3_file *base, int region, int size, int extend, void vo
     void *fresh = calloc(1, (size_t)size);
     if (!fresh) return leave(handle, SQLITE_NOMEM);
     shared->region[shared->regions++] = fresh;
+    shared->region_size = size;
   }
   *memory = shared->region[region];
   return leave(handle, SQLITE_OK);
@@ -385,6 +386,8 @@ static sqlite3_vfs faulty_vfs = {
 };
 
 bool faultydisk_register(void) {
+  // SQLite would count every allocation under one lock for all threads. Refused, and of no matter, where SQLite runs already.
+  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   if (!system_vfs) system_vfs = sqlite3_vfs_find(NULL);
   return system_vfs && sqlite3_vfs_register(&faulty_vfs, 0) == SQLITE_OK;
 }

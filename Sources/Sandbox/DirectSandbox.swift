@@ -50,11 +50,14 @@ public final class DirectSandbox: Sendable {
   public func answer(_ request: Request) async -> Answer {
     let parts = request.target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
     var headers = HTTPHeaders()
-    for (name, value) in request.headers { headers[HTTPHeader(name)] = value }
-    let response = await Sandbox.answer(
-      HTTPRequest(
-        method: HTTPMethod(request.method), version: .http11, target: .init(path: parts[0], query: parts.count > 1 ? parts[1] : ""),
-        headers: headers, body: HTTPBodySequence(data: Data(request.body))), exchange, erp)
+    for (name, value) in request.headers { headers.setValues([value], for: HTTPHeader(name)) }
+    // Put together by hand: FlyingFox would have the target taken apart by URLComponents, for the query of the log.
+    var whole = HTTPRequest(
+      method: HTTPMethod(request.method), version: .http11, path: "", query: [], headers: headers,
+      body: HTTPBodySequence(data: Data(request.body)))
+    whole.target = .init(path: parts[0], query: parts.count > 1 ? parts[1] : "")
+    whole.path = parts[0]
+    let response = await Sandbox.answer(whole, exchange, erp)
     var fields: [(name: String, value: String)] = []
     for name in response.headers.keys.sorted(by: { $0.rawValue < $1.rawValue }) {
       for value in response.headers.values(for: name) { fields.append((name.rawValue, value)) }

@@ -190,7 +190,7 @@ public actor ERPServer {
   private func answer(
     _ request: HTTPRequest, _ body: Data, _ fault: InstalledFault.Kind?, _ counts: inout (records: Int, headers: Int)
   ) throws -> HTTPResponse {
-    let parts = request.path.split(separator: "/").map { $0.removingPercentEncoding ?? String($0) }
+    let parts = FormText.segments(request.path)
     guard parts.first == "entity" else { throw ERPRefusal(404, "Not found.") }
     if parts.count == 1 { return endpoints() }
     if parts.count == 3, parts[1] == "auth" { return try authenticate(parts[2], request, body) }
@@ -365,10 +365,8 @@ public actor ERPServer {
   public func clearLog() { log = [] }
 
   static func json(_ status: Int, _ value: JSONValue) -> HTTPResponse {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.withoutEscapingSlashes]
-    let body = (try? encoder.encode(value)) ?? Data("null".utf8)
-    return HTTPResponse(
-      statusCode: HTTPStatusCode(status, phrase: ""), headers: HTTPHeaders([.contentType: "application/json; charset=utf-8"]), body: body)
+    HTTPResponse(
+      statusCode: HTTPStatusCode(status, phrase: ""), headers: HTTPHeaders([.contentType: "application/json; charset=utf-8"]),
+      body: Data(value.json))
   }
 }

@@ -10,11 +10,7 @@ extension ERPServer {
   public func handleIdentity(_ request: HTTPRequest) async -> HTTPResponse {
     guard request.method == .POST, request.path.hasSuffix("/connect/token") else { return HTTPResponse(statusCode: .notFound) }
     let body = String(decoding: (try? await request.bodyData) ?? Data(), as: UTF8.self)
-    var form: [String: String] = [:]
-    for part in body.split(separator: "&") {
-      let pair = part.split(separator: "=", maxSplits: 1).map { $0.replacing("+", with: " ").removingPercentEncoding ?? "" }
-      form[pair[0]] = pair.count > 1 ? pair[1] : ""
-    }
+    let form = Dictionary(FormText.pairs(body), uniquingKeysWith: { $1 })
     guard form["client_id"] == Self.application.id, form["client_secret"] == Self.application.secret else {
       return Self.json(400, .object(["error": .text("invalid_client")]))
     }

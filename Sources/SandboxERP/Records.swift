@@ -13,16 +13,12 @@ struct Query: Sendable {
 
   /// - Parameter text: the query as it was sent; form encoding writes blanks as plus signs, so it is decoded here.
   init(_ text: String) {
-    for part in text.split(separator: "&") {
-      let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map {
-        $0.replacing("+", with: " ").removingPercentEncoding ?? String($0)
-      }
-      let value = pair.count > 1 ? pair[1] : ""
-      switch pair[0] {
+    for (name, value) in FormText.pairs(text) {
+      switch name {
       case "$filter": filter = value
-      case "$select": select = Set(value.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) })
-      case "$expand": expand = Set(value.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) })
-      case "$custom": custom = value.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+      case "$select": select = Set(FormText.list(value))
+      case "$expand": expand = Set(FormText.list(value))
+      case "$custom": custom = FormText.list(value)
       case "$top": top = Int(value) ?? .max
       case "$skip": skip = Int(value) ?? 0
       default: break

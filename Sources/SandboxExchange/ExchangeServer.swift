@@ -136,7 +136,7 @@ public actor ExchangeServer {
 
   private func authenticate(_ header: String?) -> String? {
     guard let header, header.lowercased().hasPrefix("basic "),
-      let data = Data(base64Encoded: String(header.dropFirst(6)).trimmingCharacters(in: .whitespaces))
+      let data = Data(base64Encoded: String(header.dropFirst(6).drop { $0 == " " }))
     else { return nil }
     let pair = String(decoding: data, as: UTF8.self).split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
     guard pair.count == 2, let mailbox = mailboxes[pair[0].lowercased()], mailbox.password == pair[1] else { return nil }

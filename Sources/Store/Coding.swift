@@ -1,5 +1,4 @@
 import Foundation
-internal import GRDB
 import Model
 
 /// Values as text: records in a compact form, for they are read and written all the time; all else as JSON with sorted keys.
@@ -60,7 +59,7 @@ enum Coding {
   }
 }
 
-extension Row {
+extension StatementRow {
   func kind(_ column: Int) throws -> RecordKind {
     guard let kind = RecordKind(rawValue: self[column]) else { throw SyncError(.storage, "the cache holds an unknown record type") }
     return kind
@@ -71,22 +70,4 @@ extension Row {
   func time(_ column: Int) -> Timestamp { Timestamp(milliseconds: self[column]) }
 
   func optionalTime(_ column: Int) -> Timestamp? { (self[column] as Int64?).map { Timestamp(milliseconds: $0) } }
-}
-
-extension Database {
-  /// Runs a statement that is prepared once a connection.
-  func run(_ sql: String, _ arguments: StatementArguments = []) throws { try cachedStatement(sql: sql).execute(arguments: arguments) }
-
-  /// The rows of a query that is prepared once a connection.
-  func rows<Element>(_ sql: String, _ arguments: StatementArguments = [], _ decode: (Row) throws -> Element) throws -> [Element] {
-    let cursor = try Row.fetchCursor(try cachedStatement(sql: sql), arguments: arguments)
-    var result: [Element] = []
-    while let row = try cursor.next() { result.append(try decode(row)) }
-    return result
-  }
-
-  /// The first row.
-  func row<Element>(_ sql: String, _ arguments: StatementArguments = [], _ decode: (Row) throws -> Element) throws -> Element? {
-    try Row.fetchOne(try cachedStatement(sql: sql), arguments: arguments).map(decode)
-  }
 }

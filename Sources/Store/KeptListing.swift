@@ -83,7 +83,7 @@ extension StoreReader {
       FROM directory WHERE ino = ?3 AND listed = 1
       """, [max(place, range.lowerBound - 1), range.upperBound, directory]
     ) { row in
-      try row.withUnsafeData(atIndex: 0) { data in data.map { $0.withUnsafeBytes(ListingCoding.entries) } ?? [] }
+      row.withBytes(0) { bytes in bytes.map(ListingCoding.entries) ?? [] }
     }
     guard let entries = found.flatMap(\.self) else { return nil }
     let rest = entries.first.map { $0.ino > place } ?? true ? entries : entries.filter { $0.ino > place }

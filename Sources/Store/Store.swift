@@ -7,8 +7,11 @@ import Synchronization
 public final class Store: Sendable {
   let pool: any DatabaseWriter
   let path: String
+  /// Nil: there is one connection for all.
+  private let readers: Readers?
   private let observers = Mutex<[@Sendable ([TreeChange]) -> Void]>([])
 
+  private static let readsAtOnce = 4
   /// How long a writer waits for another process before it gives up, in seconds.
   private static let busySeconds = 10.0
   /// How much of the file SQLite maps into memory, in bytes.
@@ -52,6 +55,7 @@ public final class Store: Sendable {
         try migrator.migrate(pool)
       }
       self.pool = pool
+      readers = Readers(path: path, configuration: configuration, limit: Self.readsAtOnce)
     } catch {
       throw Self.described(error, path)
     }
@@ -60,6 +64,7 @@ public final class Store: Sendable {
   /// A store in memory, for tests and simulations.
   public init(inMemory name: String) throws(SyncError) {
     path = ":memory: \(name)"
+    readers = nil
     do {
       pool = try DatabaseQueue(named: name, configuration: Self.configuration())
       try Migrations.migrator().migrate(pool)
@@ -72,7 +77,6 @@ public final class Store: Sendable {
     var configuration = GRDB.Configuration()
     configuration.busyMode = .timeout(busySeconds)
     configuration.label = "store"
-    configuration.maximumReaderCount = 4
     configuration.prepareDatabase { db in
       try db.execute(sql: "PRAGMA trusted_schema = OFF")
       try db.execute(sql: "PRAGMA secure_delete = OFF")
@@ -100,7 +104,8 @@ public final class Store: Sendable {
   /// Reads one consistent state.
   public func read<Answer>(_ body: (StoreReader) throws -> Answer) throws(SyncError) -> Answer {
     do {
-      return try pool.read { db in try body(StoreReader(db: db)) }
+      if let readers { return try readers.read { db in try body(StoreReader(db: db)) } }
+      return try pool.unsafeRead { db in try db.transaction(.deferred) { try body(StoreReader(db: db)) } }
     } catch {
       throw Self.described(error, path)
     }
@@ -109,9 +114,9 @@ public final class Store: Sendable {
   /// Runs one transaction: all of it is stored, or nothing. Observers of the tree hear of it after the commit.
   public func write<Answer>(_ body: (StoreTransaction) throws -> Answer) throws(SyncError) -> Answer {
     do {
-      let (answer, changes) = try pool.write { db in
+      let (answer, changes) = try pool.writeWithoutTransaction { db in
         let transaction = StoreTransaction(db: db)
-        let answer = try body(transaction)
+        let answer = try db.transaction(.immediate) { try body(transaction) }
         return (answer, transaction.treeChanges)
       }
       if !changes.isEmpty {
@@ -139,7 +144,10 @@ public final class Store: Sendable {
   }
 
   /// Closes the file. Later calls throw.
-  public func close() { try? pool.close() }
+  public func close() {
+    readers?.close()
+    try? pool.close()
+  }
 
   /// An error of the cache, with what to do about it.
   static func described(_ error: any Error, _ path: String) -> SyncError {

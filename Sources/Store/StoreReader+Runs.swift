@@ -19,7 +19,7 @@ extension StoreReader {
 
   private static let retryColumns = "SELECT mailbox, kind, subject, tries, since, next_at, set_aside, reason FROM retry "
 
-  func retry(_ row: Row) throws -> Retry {
+  func retry(_ row: StatementRow) throws -> Retry {
     Retry(
       mailbox: Mailbox(address: row[0]), kind: try row.kind(1), subject: row[2], tries: row[3], since: row.time(4), nextAt: row.time(5),
       isSetAside: row[6], reason: row[7])
@@ -45,7 +45,7 @@ extension StoreReader {
 
   private static let runColumns = "SELECT id, mailbox, kinds, started, ended, outcome, counts, message FROM run "
 
-  private func run(_ row: Row) throws -> Run {
+  private func run(_ row: StatementRow) throws -> Run {
     let kinds = Set((row[2] as String).split(separator: ",").compactMap { RecordKind(rawValue: String($0)) })
     return Run(
       id: row[0], mailbox: Mailbox(address: row[1]), kinds: kinds, started: row.time(3), ended: row.optionalTime(4), outcome: row[5],
@@ -68,7 +68,7 @@ extension StoreReader {
   private static let journalColumns =
     "SELECT id, time, run, mailbox, kind, uid, name, entity_id, item_id, losers, rule, restored_at, side, action FROM journal "
 
-  private func journalEntry(_ row: Row) throws -> JournalEntry {
+  private func journalEntry(_ row: StatementRow) throws -> JournalEntry {
     JournalEntry(
       id: row[0], time: row.time(1), run: row[2], mailbox: Mailbox(address: row[3]), kind: try row.kind(4), uid: row[5], name: row[6],
       entityID: (row[7] as String?).map(EntityID.init), itemID: (row[8] as String?).map(ItemID.init),
@@ -101,7 +101,7 @@ extension StoreReader {
 
   private static let holdColumns = "SELECT id, mailbox, kind, created, reason, plan, hash, state FROM hold "
 
-  private func hold(_ row: Row) throws -> Hold {
+  private func hold(_ row: StatementRow) throws -> Hold {
     Hold(
       id: row[0], mailbox: Mailbox(address: row[1]), kind: try row.kind(2), created: row.time(3), reason: row[4],
       plan: try Coding.value([String].self, row[5]), hash: row[6], state: Hold.State(rawValue: row[7]) ?? .done)
@@ -116,7 +116,7 @@ extension StoreReader {
   /// One held cycle.
   public func hold(_ id: String) throws -> Hold? { try db.row(Self.holdColumns + "WHERE id = ?", [id], hold) }
 
-  private func logLine(_ row: Row) throws -> (id: Int64, entry: LogEntry) {
+  private func logLine(_ row: StatementRow) throws -> (id: Int64, entry: LogEntry) {
     (
       row[0],
       LogEntry(

@@ -19,7 +19,7 @@ public struct StoreReader {
   // Named, because SQLite would rather walk the whole primary key than sort a handful of rows.
   private static let entitiesByEmail = entityColumns + "INDEXED BY entity_email "
 
-  private func storedEntity(_ row: Row) throws -> StoredEntity {
+  private func storedEntity(_ row: StatementRow) throws -> StoredEntity {
     StoredEntity(entity: try Coding.record(Entity.self, row[0]), revision: row[1], isDeleted: row[2])
   }
 
@@ -81,7 +81,7 @@ public struct StoreReader {
   private static let itemsThatLeft = itemColumns(by: "item_left")
   private static let itemsByEmail = itemColumns(by: "item_email")
 
-  private func storedItem(_ row: Row) throws -> StoredItem {
+  private func storedItem(_ row: StatementRow) throws -> StoredItem {
     StoredItem(item: try Coding.record(Item.self, row[0]), revision: row[1], presence: StoredItem.Presence(rawValue: row[2]) ?? .left)
   }
 
@@ -162,7 +162,7 @@ public struct StoreReader {
     SELECT id, mailbox, kind, entity_id, item_id, base_entity, base_item, state, origin, uid, operation, move_key, synced_at FROM link\u{20}
     """
 
-  private func link(_ row: Row) throws -> Link {
+  private func link(_ row: StatementRow) throws -> Link {
     Link(
       id: row[0], mailbox: Mailbox(address: row[1]), kind: try row.kind(2), entityID: (row[3] as String?).map(EntityID.init),
       itemID: (row[4] as String?).map(ItemID.init), baseEntity: try Coding.optionalRecord(Base.self, row[5]),

@@ -3,7 +3,7 @@ internal import GRDB
 import Model
 
 extension StoreReader {
-  private func directory(_ row: Row) throws -> TreeDirectory {
+  private func directory(_ row: StatementRow) throws -> TreeDirectory {
     TreeDirectory(
       ino: row[0], parent: row[1], name: row[2], kind: (row[3] as String?).flatMap(RecordKind.init), unixUser: row[4], modified: row.time(5)
     )
@@ -24,7 +24,7 @@ extension StoreReader {
     try db.rows(Self.directoryColumns + "WHERE parent = ? ORDER BY ino", [parent], directory)
   }
 
-  private func node(_ row: Row) throws -> TreeNode {
+  private func node(_ row: StatementRow) throws -> TreeNode {
     TreeNode(ino: row[0], parent: row[1], name: row[2], uid: row[3], size: row[4], modified: row.time(5))
   }
 
@@ -48,7 +48,7 @@ extension StoreReader {
     try db.row("SELECT ino, name, size, modified FROM node WHERE parent = ? AND name = ?", [parent, name], entry)
   }
 
-  private func entry(_ row: Row) throws -> TreeEntry { TreeEntry(ino: row[0], name: row[1], size: row[2], modified: row.time(3)) }
+  private func entry(_ row: StatementRow) throws -> TreeEntry { TreeEntry(ino: row[0], name: row[1], size: row[2], modified: row.time(3)) }
 
   /// Files of a directory whose numbers come after one, in the order of their numbers: the order of listings.
   public func nodes(in parent: Int64, after ino: Int64, limit: Int) throws -> [TreeNode] {
@@ -77,9 +77,7 @@ extension StoreReader {
 
   /// A file's content; also of a replaced one that is still in use.
   public func content(_ ino: Int64) throws -> [UInt8]? {
-    try db.row("SELECT bytes FROM content WHERE ino = ?", [ino]) { row in
-      try row.withUnsafeData(atIndex: 0) { $0.map { [UInt8]($0) } ?? [] }
-    }
+    try db.row("SELECT bytes FROM content WHERE ino = ?", [ino]) { $0.bytes(0) }
   }
 
   /// Contents of neighbours: files of the same directory that come after one in inode order.
@@ -89,7 +87,7 @@ extension StoreReader {
       "SELECT ino, bytes FROM content WHERE ino > ? AND ino <= ? AND length(bytes) <= ? ORDER BY ino LIMIT ?",
       [ino, TreeInode.lastNeighbour(of: ino), largest, limit]
     ) { row in
-      (ino: row[0], bytes: try row.withUnsafeData(atIndex: 1) { $0.map { [UInt8]($0) } ?? [] })
+      (ino: row[0], bytes: row.bytes(1))
     }
   }
 

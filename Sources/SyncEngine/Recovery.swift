@@ -48,7 +48,8 @@ struct Recovery: Sendable {
     defer { lock.leave(.exclusive) }
     let creates = open.filter { $0.side == .exchange && ($0.action == "create" || $0.action == Forking.action) }
     if !creates.isEmpty {
-      let stamped = try await exchange.stampedItems(Array(Set(creates.compactMap(\.entityID))), kind: spoke.kind, in: spoke.mailbox)
+      // In an order that a replay has again.
+      let stamped = try await exchange.stampedItems(Set(creates.compactMap(\.entityID)).sorted(), kind: spoke.kind, in: spoke.mailbox)
       for intent in creates { try await settleItemCreate(intent, stamped) }
     }
     for intent in open where intent.side == .exchange && (intent.action == "delete" || intent.action == "withdraw") {

@@ -140,4 +140,41 @@ import Testing
     }
     #expect(gone > 5)
   }
+
+  @Test func `a store that is open finds the files as they were marked, whatever was done to them since, and goes on from there`() throws {
+    let disk = try newDisk(1)
+    var store = try open(disk)
+    try fill(store, 1)
+    #expect(disk.mark())
+    for seed in 1...40 as ClosedRange<UInt64> {
+      for number in 2...2 + Int(seed % 4) { try fill(store, number) }
+      if seed % 5 == 0 { try store.pool.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) } }
+      if seed % 3 == 0 {
+        disk.endProcess(powerLost: seed % 2 == 0)
+        store.close()
+        store = try open(disk)
+      }
+      #expect(disk.rewind(seed: seed), "seed \(seed)")
+      #expect(try count(store) == 1 && isWhole(store) && store.damages().isEmpty, "seed \(seed)")
+      #expect(disk.seen.writes == 0)
+      try fill(store, 2)
+      #expect(try count(store) == 2 && isWhole(store), "seed \(seed)")
+    }
+    store.close()
+  }
+
+  @Test func `a disk without power, or in the middle of a transaction, is not put back`() throws {
+    let disk = try newDisk(1)
+    let store = try open(disk)
+    #expect(!disk.rewind(seed: 1), "it was never marked")
+    #expect(disk.mark())
+    try store.read { reader in
+      let known = try reader.meta("key 0")
+      #expect(known == nil && !disk.rewind(seed: 1))
+    }
+    #expect(disk.rewind(seed: 1))
+    disk.arm(.powerCut, after: 1)
+    #expect((try? fill(store, 1)) == nil && !disk.rewind(seed: 1))
+    store.close()
+  }
 }

@@ -163,4 +163,54 @@ import Testing
       #expect(refusal { _ = try store.read { try $0.meta("a") } }?.code == .storage)
     }
   }
+
+  @Test func `what follows after SQLite has ended a transaction by itself is refused, not stored alone`() throws {
+    try Samples.withDirectory { directory in
+      let store = try Store(path: directory + "/cache.db")
+      defer { store.close() }
+      // As SQLite does on a full disk: the body goes on without noticing.
+      func ended(_ body: @escaping (StoreTransaction) throws -> Void) -> SyncError? {
+        refusal {
+          try store.write { transaction in
+            try transaction.setMeta("before", "1")
+            try transaction.db.execute(sql: "ROLLBACK")
+            try body(transaction)
+          }
+        }
+      }
+      #expect(ended { try $0.setMeta("after", "1") }?.code == .storage)
+      #expect(ended { _ in }?.code == .storage)
+      #expect(try store.read { [try $0.meta("before"), try $0.meta("after")] } == [nil, nil])
+      try store.write { try $0.setMeta("after", "2") }
+      #expect(try store.read { try $0.meta("after") } == "2")
+    }
+  }
+
+  @Test func `reads run side by side, each sees one state, and none runs after the store is closed`() async throws {
+    let directory = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let store = try Store(path: directory + "/cache.db")
+    try store.write { for key in ["a", "b"] { try $0.setMeta(key, "0") } }
+    let torn = await withTaskGroup(of: Int.self) { group in
+      for _ in 0..<6 {
+        group.addTask {
+          (0..<200).count { _ in
+            let pair = try? store.read { reader in [try reader.meta("a"), try reader.meta("b")] }
+            return pair.map { $0[0] != $0[1] || $0[0] == nil } ?? true
+          }
+        }
+      }
+      group.addTask {
+        for number in 1...200 { try? store.write { for key in ["a", "b"] { try $0.setMeta(key, String(number)) } } }
+        return 0
+      }
+      return await group.reduce(0, +)
+    }
+    #expect(torn == 0)
+    #expect(try store.read { try $0.meta("a") } == "200")
+    // A read inside another has a connection of its own.
+    #expect(try store.read { _ in try store.read { try $0.meta("b") } } == "200")
+    store.close()
+    #expect(refusal { _ = try store.read { try $0.meta("a") } }?.code == .storage)
+  }
 }

@@ -37,6 +37,14 @@ int64_t faultydisk_copy(int64_t disk, uint64_t seed);
 /// Replaces a disk's files, none of which is open, by copies of another's.
 void faultydisk_replace(int64_t disk, int64_t source);
 
+/// Remembers the files, with what is not synced and what who has them open shares, as a state to go back to. False: no memory.
+bool faultydisk_mark(int64_t disk);
+
+/// Puts the files back as they were when they were marked, for who has them open, too: as if another process had done it between two of their
+/// transactions. What went wrong or was seen since is forgotten, and the choices follow from the seed. False: it cannot be done, since a
+/// file is gone, or in use just now.
+bool faultydisk_rewind(int64_t disk, uint64_t seed);
+
 /// Forgets a disk. Files that are still open fail from here on.
 void faultydisk_destroy(int64_t disk);
 

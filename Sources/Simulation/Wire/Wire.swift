@@ -54,22 +54,13 @@ final class Wire: @unchecked Sendable {
   /// Sessions of the ERP: the engine's, one that a killed process left open, the users'.
   private static let seats = 4
 
-  /// A migrated cache that is new, made once: each schedule begins with a copy.
-  private static let newDisk: FaultyDisk? = {
-    guard let disk = FaultyDisk(seed: 0), let store = try? Store(path: disk.uri(of: database), isOnDisk: false) else { return nil }
-    store.close()
-    return disk
-  }()
-  private static let database = "cache.db"
+  /// The cache is open, and can be used by the next schedule.
+  private var isOpen = true
 
   /// - Throws: `storage` where no disk can be made.
   init(world: World, seed: UInt64) throws(SyncError) {
-    guard let new = Self.newDisk, let disk = FaultyDisk(copyOf: new, seed: seed) else {
-      throw SyncError(.storage, "SQLite takes no file systems of ours")
-    }
     self.world = world
-    self.disk = disk
-    store = try Store(path: disk.uri(of: Self.database), isOnDisk: false)
+    (disk, store) = try WireDisks.take(seed: seed)
     random = SeededRandom(seed: seed ^ 0x3177e)
     let clock: @Sendable () -> Date = { [unowned world] in Date(timeIntervalSince1970: Double(world.clock) / 1000) }
     let names = NameMaker(seed: seed)
@@ -135,8 +126,10 @@ final class Wire: @unchecked Sendable {
     world.tell("  the \(powerLost ? "power goes" : "process ends"); \(disk.seen)")
     disk.endProcess(powerLost: powerLost)
     store.close()
+    isOpen = false
     do {
-      store = try Store(path: disk.uri(of: Self.database), isOnDisk: false)
+      store = try Store(path: disk.uri(of: WireDisks.database), isOnDisk: false)
+      isOpen = true
       let damages = try store.damages()
       if !damages.isEmpty { world.oracle?.report("store", "after \(powerLost ? "a power cut" : "the end"): \(damages)") }
       let kept = try store.read { try $0.meta(WireCache.counter) }.flatMap(Int.init) ?? 0
@@ -166,10 +159,12 @@ final class Wire: @unchecked Sendable {
     clients = nil
     disk.endProcess(powerLost: false)
     store.close()
-    guard let other = isNew ? Self.newDisk : kept else { return }
+    isOpen = false
+    guard let other = isNew ? WireDisks.new : kept else { return }
     disk.take(from: other)
     do {
-      store = try Store(path: disk.uri(of: Self.database), isOnDisk: false)
+      store = try Store(path: disk.uri(of: WireDisks.database), isOnDisk: false)
+      isOpen = true
       acknowledged = try store.read { try $0.meta(WireCache.counter) }.flatMap(Int.init) ?? 0
     } catch { world.oracle?.report("store", "the exchanged cache does not open: \(error)") }
   }
@@ -177,7 +172,7 @@ final class Wire: @unchecked Sendable {
   /// Lets go of everything.
   func end() {
     clients = nil
-    store.close()
+    if isOpen { WireDisks.give(disk, store) } else { store.close() }
   }
 }
 

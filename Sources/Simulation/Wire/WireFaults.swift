@@ -56,12 +56,12 @@ extension Wire {
   /// Remembers which items the engine has read as they are now.
   func noteSeen(_ answer: [UInt8]) {
     guard world.mailboxes.contains(where: { $0.items.contains { $0.isPrivate } }) else { return }
-    let text = String(decoding: answer, as: UTF8.self)
+    // The reading itself, not a listing.
+    guard answer.firstPlace(of: Array("GetItemResponse".utf8)) != nil else { return }
     for mailbox in world.mailboxes.indices {
       for index in world.mailboxes[mailbox].items.indices {
         let item = world.mailboxes[mailbox].items[index]
-        // The reading itself, not a listing.
-        if item.isPrivate, text.contains("GetItemResponse"), text.contains(item.id.rawValue) {
+        if item.isPrivate, answer.firstPlace(of: Array(item.id.rawValue.utf8)) != nil {
           world.mailboxes[mailbox].items[index].seenByEngine = item.changeKey
         }
       }

@@ -144,7 +144,7 @@ struct WireTransport: HTTPTransport {
 
     private static let writes: Set<String> = ["CreateItem", "UpdateItem", "DeleteItem", "MoveItem"]
     private static let listings: Set<String> = ["SyncFolderItems", "FindItem"]
-    private static let marker = Data("<m:".utf8)
+    private static let marker = Array("<m:".utf8)
 
     init(_ request: HTTPRequest) {
       isExchange = request.url.hasPrefix(WireTransport.exchange)
@@ -155,8 +155,8 @@ struct WireTransport: HTTPTransport {
         name = "erp.\(request.method) \(target)"
         return
       }
-      let body = Data(request.body ?? [])
-      let start = body.range(of: Self.marker)?.upperBound ?? body.endIndex
+      let body = request.body ?? []
+      let start = body.firstPlace(of: Self.marker).map { $0 + Self.marker.count } ?? body.endIndex
       operation = String(
         decoding: body[start...].prefix { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: ">") && $0 != UInt8(ascii: "/") }, as: UTF8.self)
       isWrite = Self.writes.contains(operation)
