@@ -208,8 +208,10 @@ struct CalmOracle {
       if section.direction != .both, isUnagreed, source == nil { continue }
       switch section.direction {
       case .both: break
-      // A change against the direction stands until its source changes; so do old values of a user's copy that took the item's place.
-      case .toExchange: if item.fields[field] == nil || author(item.fields[field]) == mailbox || item.isUserCopy { continue }
+      // A change against the direction stands until its source changes; so do old values of a copy, or of a former item, that a user put in
+      // the item's place.
+      case .toExchange:
+        if item.fields[field] == nil || author(item.fields[field]) == mailbox || item.isUserCopy || oracle.wasRestored(item) { continue }
       case .toERP:
         if entity.fields[field] == nil || author(entity.fields[field]) != mailbox { continue }
         if gaveWay(item.fields[field], to: entity.fields[field], mailbox) { continue }

@@ -40,7 +40,7 @@ final class Oracle {
   private var unknowable: [Int: Int] = [:]
   /// Caches may have been exchanged for older ones: what they say of the past is not to be relied on.
   private(set) var cacheWasExchanged = false
-  /// After that a mailbox, or the ERP, seemed empty to a first run.
+  /// After that a mailbox, or the ERP, did not show everything to a first run.
   private(set) var wasBlindAfterLoss = false
   /// Pairs were formed anew, without knowing what they had agreed on: a cache was exchanged, or a mailbox switched off and on.
   var hadRebuild = false
@@ -81,7 +81,7 @@ final class Oracle {
     }
   }
 
-  /// From here to the end of the round every reading lies.
+  /// A reading lies, or all do from here to the end of the round.
   func noteBlindness() {
     let isFirst = world.mailboxes.indices.contains { mailbox in world.setup.kinds.contains { isFirstRun($0, mailbox) } }
     if cacheWasExchanged && isFirst { wasBlindAfterLoss = true }

@@ -234,6 +234,7 @@ final class World: @unchecked Sendable {
     case .blind:
       isBlind = true
       oracle?.noteBlindness()
+    case .lie where !isWrite: oracle?.noteBlindness()
     default: break
     }
     // What is there already cannot be seen.

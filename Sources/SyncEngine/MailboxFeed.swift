@@ -47,7 +47,11 @@ struct MailboxFeed: Sendable {
 
   private func keep(_ page: ItemChangePage, of folder: FolderID, isFirst: Bool, since stored: String?) throws(SyncError) {
     try parts.store.write { transaction in
-      if isFirst && stored == nil { try transaction.forgetItems(kind: spoke.kind, mailbox: spoke.mailbox) }
+      if isFirst && stored == nil {
+        try transaction.forgetItems(kind: spoke.kind, mailbox: spoke.mailbox)
+        // Should it end early, what it had not named yet must not be taken for gone by a reading of changes: the next begins anew.
+        try transaction.setCursor(spoke.folderCursor(folder), nil)
+      }
       for change in page.changes {
         switch change {
         case .present(let version, let foreignID):

@@ -135,7 +135,7 @@ struct MailboxWriter: Sendable {
   private func markLeaving(_ deletes: [DueWrite]) async throws(SyncError) -> (ready: [DueWrite], failures: Int) {
     let unmarked = deletes.indices.filter { place in
       guard case .withdrawItem = deletes[place].action.step, let item = deletes[place].pair.item?.item else { return false }
-      return item.form != .occurrence && item.foreignID != deletes[place].pair.entity?.entity.id
+      return item.form != .occurrence && item.foreignID == nil
     }
     guard !unmarked.isEmpty else { return (deletes, 0) }
     let updates = unmarked.compactMap { place in
