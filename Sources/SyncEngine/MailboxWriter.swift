@@ -249,7 +249,7 @@ struct MailboxWriter: Sendable {
       pair.link = try pair.link ?? transaction.reader.link(entity: entity.id, kind: spoke.kind, mailbox: spoke.mailbox)
     }
     try executor.outcome.saveLink(
-      pair, entity: entity, item: item, baseItem: base, operation: item.operationID, origin: .erp,
+      pair, entity: entity, item: item, baseItem: base, operation: isCreated ? item.operationID : nil, origin: .erp,
       written: entry.write.action.writtenFields, at: now, transaction)
     if case .failure = answer { try transaction.reportUnread(item, kind: spoke.kind, mailbox: spoke.mailbox) }
     try transaction.close(entry.write.operation)
