@@ -43,4 +43,9 @@ import Testing
       #expect(verdicts[0].hash == verdicts[1].hash, "seed \(seed)")
     }
   }
+
+  @Test func `a request that waits for its turn is under way when its server asks another one for a pause`() {
+    let verdict = Simulator.run(Simulator.schedule(seed: 401_210, flavour: .faulty), cache: .wire)
+    #expect(verdict.violations.isEmpty, "\(verdict.violations)")
+  }
 }

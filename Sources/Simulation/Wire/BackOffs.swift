@@ -6,11 +6,8 @@ import Transport
 struct BackOffs: Sendable {
   private var ends: [Bool: Int64] = [:]
 
-  /// Milliseconds that are left of a server's pause; nil: none.
-  func left(isExchange: Bool, now: Int64) -> Int64? {
-    guard let end = ends[isExchange], end > now else { return nil }
-    return end - now
-  }
+  /// When a server's pause ends; nil: it asked for none.
+  func end(isExchange: Bool) -> Int64? { ends[isExchange] }
 
   /// Reads what an answer asks for.
   mutating func note(_ answer: HTTPResponse, isExchange: Bool, now: Int64) {

@@ -24,14 +24,16 @@ struct WireTransport: HTTPTransport {
   }
 
   func send(_ request: HTTPRequest) async throws(SyncError) -> HTTPResponse {
+    let call = Call(request)
+    // A pause that is asked for while it waits for its turn finds it under way already.
+    let pauseEnd = wire.backOffs.end(isExchange: call.isExchange)
     await wire.turns.enter()
     defer { wire.turns.leave() }
     if process != wire.process || world.isCrashed { throw World.crash }
     world.clock += 40
     await wire.performWaiting()
     await wire.landDelayed()
-    let call = Call(request)
-    if let left = wire.backOffs.left(isExchange: call.isExchange, now: world.clock) {
+    if let left = pauseEnd.map({ $0 - world.clock }), left > 0 {
       world.oracle?.report("I13", "\(call.name) is sent \(left) ms before the end of the pause that its server asked for")
     }
     let fault = world.faultOfCall(isWrite: call.isWrite)
