@@ -110,6 +110,8 @@ struct Merge {
   private mutating func setInEntity(_ people: AttendeeMerge) {
     var fields = item.fields
     fields[.attendees] = people.applied(to: entity.fields[.attendees])
+    // The ERP's half of a merge may have been written before.
+    if entity.fields.same(.attendees, in: fields) { return }
     entityChanges[.attendees] = .some(translation.inERP(.attendees, of: fields))
   }
 

@@ -112,9 +112,10 @@ struct CalmOracle {
       guard let link else {
         guard isScoped, section.direction.carries(from: .erp) else { continue }
         let birth = Token(entity.fields[RecordShape.of(kind).birth])
-        // Marked with its id, or what it was made from before that could be marked.
+        // Marked with its id, or what it was made from before that could be marked; of occurrences one that is no longer synchronized.
         let isKnownElsewhere = world.mailboxes[mailbox].items.contains {
-          let isSource = $0.foreignID == nil && $0.form == nil && birth != nil && Token($0.fields[RecordShape.of(kind).birth]) == birth
+          let isLeftOut = $0.form == nil || $0.form == .occurrence && !isInScope($0, mailbox, isLinked: false)
+          let isSource = $0.foreignID == nil && isLeftOut && birth != nil && Token($0.fields[RecordShape.of(kind).birth]) == birth
           return $0.kind == kind && $0.place != .trash && ($0.foreignID == entity.id || isSource)
         }
         if isKnownElsewhere || isLeft("entity:\(entity.id)", kind, mailbox) || isAbandoned(entity) { continue }

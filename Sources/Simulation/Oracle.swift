@@ -264,10 +264,11 @@ final class Oracle {
     let hasTwin = world.mailboxes[mailbox].items.contains {
       $0.foreignID == stamp && $0.id != item.id && $0.place == item.place && $0.kind == item.kind
     }
-    let isGone = !world.entities.contains { $0.id == stamp }
+    // A record that was made anew from another mailbox's item may belong to somebody else.
+    let isWanted = world.entities.contains { $0.id == stamp && CalmOracle(oracle: self).isInScope($0, mailbox) }
     // The other of the two may have been deleted, or moved away, by its user just now.
     let isUsersDoing = (itemsDeleted[stamp] ?? []).union(movedAway[stamp] ?? []).contains(mailbox)
-    if !isGone && !mayHaveLeft.contains(stamp) && !hasTwin && !isUsersDoing {
+    if isWanted && !mayHaveLeft.contains(stamp) && !hasTwin && !isUsersDoing {
       report("I9", "the engine deletes \(item.id) though \(stamp) is in the ERP and in scope")
     }
   }

@@ -137,6 +137,10 @@ struct OccurrenceFeed: Sendable {
       let id = stored.item.version.id
       let link = try transaction.reader.link(item: id, kind: kind, mailbox: mailbox)
       if var link, let heir = heirs[id] {
+        // Until it is read it is as the one whose place it took: should it be gone before that, it is missed.
+        var item = stored.item
+        item.version = ItemVersion(id: heir, changeKey: "")
+        _ = try transaction.observe(item, kind: kind, mailbox: mailbox)
         link.itemID = heir
         link.baseItem?.version = nil
         try transaction.observeDeleted(item: id, kind: kind, mailbox: mailbox)

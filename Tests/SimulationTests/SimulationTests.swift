@@ -61,7 +61,8 @@ import Testing
 
   @Test(
     arguments: [
-      809, 10695, 14206, 16595, 17174, 17733, 20565, 22018, 22597, 23039, 113109, 409443, 413850, 417944, 419753, 734098,
+      809, 10695, 14206, 16595, 17174, 17733, 20565, 22018, 22597, 23039, 113109, 409443, 413850, 417944, 419753, 734098, 801571,
+      815150, 826903,
     ] as [UInt64])
   func `a history of series that failed once passes`(seed: UInt64) {
     #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [.events], flavour: .series)).violations.isEmpty)
@@ -109,7 +110,7 @@ import Testing
     #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [kind], flavour: .rare)).violations.isEmpty)
   }
 
-  @Test(arguments: [104672, 314369, 401044, 426131, 613194] as [UInt64], [RecordKind.contacts, .emails])
+  @Test(arguments: [104672, 314369, 401044, 426131, 413413, 415127, 613194] as [UInt64], [RecordKind.contacts, .emails])
   func `a seed of mailboxes that told of changes that failed once passes`(seed: UInt64, kind: RecordKind) {
     #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [kind], flavour: .told)).violations.isEmpty)
   }
