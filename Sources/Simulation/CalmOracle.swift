@@ -122,6 +122,7 @@ struct CalmOracle {
         oracle.report("I1", "\(entity.id) is in scope of mailbox \(mailbox) and has no item there")
         continue
       }
+      if link.state == .detached { checkDetached(entity, link, mailbox) }
       // A status without a counterpart: both stay as they are until it moves back, also where one is deleted meanwhile.
       if link.state == .detached || !entity.fields.hasStatusCounterpart { continue }
       guard let id = link.itemID, let item = world.mailboxes[mailbox].items.first(where: { $0.id == id }) else {
@@ -191,6 +192,8 @@ struct CalmOracle {
       let inItem = shape.exchange.projected(entity.fields)
       let inEntity = shape.erp.projected(item.fields)
       if inItem.same(field, in: item.fields) || inEntity.same(field, in: entity.fields) { continue }
+      // What the ERP cannot hold stays in the mailbox.
+      if item.fields[field] != nil, inEntity[field] == nil { continue }
       // An occurrence that would cross its neighbours stays where it is.
       if field == .start, case .instant(let start, _)? = entity.fields[.start],
         !world.mayBegin(item, at: start.milliseconds, in: mailbox)
@@ -207,6 +210,8 @@ struct CalmOracle {
         || item.form == .occurrence && oracle.isInDoubt(entity.fields[field])
       let source = section.direction == .toExchange ? entity.fields[field] : item.fields[field]
       if section.direction != .both, isUnagreed, source == nil { continue }
+      // A write that was on its way when the policy was both ways may arrive after that.
+      if section.direction == .toERP, oracle.wasInDoubt(entity.fields[field]) { continue }
       switch section.direction {
       case .both: break
       // A change against the direction stands until its source changes; so do old values of a copy, or of a former item, that a user put in

@@ -3,15 +3,15 @@ import Model
 /// Draws schedules from seeds. Each seed leaves out some kinds of events altogether, so that the rest meet more often (swarm testing,
 /// Groce et al. 2012).
 struct Generator {
-  private var random: SeededRandom
-  private let seed: UInt64
-  private var erpEdits: [ERPEdit] = []
-  private var itemEdits: [ItemEdit] = []
-  private var acts: [AdminAct] = []
-  private var faults: [Int] = []
-  private let kinds: [RecordKind]
-  private let flavour: Schedule.Flavour
-  private var mailboxes = 1
+  var random: SeededRandom
+  let seed: UInt64
+  var erpEdits: [ERPEdit] = []
+  var itemEdits: [ItemEdit] = []
+  var acts: [AdminAct] = []
+  var faults: [Int] = []
+  let kinds: [RecordKind]
+  let flavour: Schedule.Flavour
+  var mailboxes = 1
 
   init(seed: UInt64, kinds: [RecordKind], flavour: Schedule.Flavour) {
     self.seed = seed
@@ -22,7 +22,7 @@ struct Generator {
 
   static func schedule(seed: UInt64, kinds: [RecordKind], flavour: Schedule.Flavour) -> Schedule {
     var generator = Generator(seed: seed, kinds: kinds, flavour: flavour)
-    return generator.draw()
+    return flavour == .dense ? generator.drawDense() : generator.draw()
   }
 
   private mutating func some<Element>(_ all: [Element], percent: Int) -> [Element] { all.filter { _ in random.chance(percent) } }
@@ -68,7 +68,7 @@ struct Generator {
     return guards
   }
 
-  private mutating func policy(_ index: Int) -> Policy {
+  mutating func policy(_ index: Int) -> Policy {
     var sections: [RecordKind: Policy.Section] = [:]
     for kind in kinds { sections[kind] = section(kind) }
     return Policy(

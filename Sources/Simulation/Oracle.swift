@@ -17,15 +17,17 @@ final class Oracle {
   /// Mailboxes whose policy once wanted no category on linked items.
   private var mayBearNoMark: Set<Int> = []
   /// Entities that left a filter, or may have.
-  private var mayHaveLeft: Set<EntityID> = []
+  private(set) var mayHaveLeft: Set<EntityID> = []
+  var madeItems = MadeItems()
   /// Writes whose outcome the engine could not know.
-  private var doubts = 0
+  private(set) var doubts = 0
   private(set) var interrupted: Set<OperationID> = []
   /// Of them the creations of items that are open, and those that the engine gave up without finding their item.
   private var creationsInDoubt: [OperationID: Intent] = [:]
   private var takenForLost: Set<OperationID> = []
   /// Texts that a user may have seen or not before writing another in their place.
   private var inDoubt: Set<Int> = []
+  func wasInDoubt(_ value: Value?) -> Bool { Token(value).map { inDoubt.contains($0.number) } ?? false }
   /// Conflict copies made, by birth.
   private var forks: [Int: Int] = [:]
   /// Mailboxes in which a user's copy was taken for the engine's own: what it was copied from is taken for the copy then.
@@ -37,7 +39,7 @@ final class Oracle {
   /// Creations that a server carried out twice or long after their sender gave up, by birth.
   private var late: [Int: Int] = [:]
   /// Creations whose record nothing told from one that was there, by birth.
-  private var unknowable: [Int: Int] = [:]
+  var unknowable: [Int: Int] = [:]
   /// Caches may have been exchanged for older ones: what they say of the past is not to be relied on.
   private(set) var cacheWasExchanged = false
   /// After that a mailbox, or the ERP, did not show everything to a first run.
@@ -151,19 +153,6 @@ final class Oracle {
     }
   }
 
-  /// A cache that is lost before the item was marked, whose record is changed before the rebuild: nothing tells the two apart. Where the ERP has
-  /// no place for the creation's mark, nor does anything tell them apart while the cache is there. By their difference now: users may make
-  /// the two equal later.
-  private func noteUnknowable(_ entity: SimEntity, of birth: Int) {
-    guard cacheWasExchanged || !RecordShape.of(entity.kind).isMarkedInERP && doubts > 0 else { return }
-    let others = world.entities.filter { $0.id != entity.id && $0.kind == entity.kind && self.birth($0.fields, $0.kind) == birth }
-    let unknown = others.filter { $0.differs(from: entity) }
-    if unknown.isEmpty { return }
-    unknowable[birth, default: 0] += 1
-    // Nor does anything tell the other event from one that a user of the ERP made.
-    for other in unknown { world.mail.cause(other.id) }
-  }
-
   func engineUpdates(_ entity: SimEntity, changes: [Field: Value?]) {
     if entity.kind == .emails { report("I6", "the engine changes the email \(entity.id)") }
     checkDirection(.erp, entity.kind, what: "updates \(entity.id)")
@@ -193,6 +182,7 @@ final class Oracle {
     checkDirection(.exchange, item.kind, mailbox, what: "creates \(item.id)")
     checkIntent("creates \(item.id)") { $0.id == item.operationID }
     checkIsolation(item.fields, mailbox)
+    noteMade(item, in: mailbox)
     let others = world.mailboxes[mailbox].items.filter {
       $0.foreignID == item.foreignID && $0.place == item.place && !$0.isUserCopy && $0.kind == item.kind
     }
@@ -252,6 +242,7 @@ final class Oracle {
       if !isUnknowable { report("I6", "the engine deletes the user's copy \(item.id)") }
       if let stamp = item.foreignID { copiesTaken[stamp, default: []].insert(mailbox) }
     }
+    if item.foreignID != nil, !isUnknowable, !world.isLanding, link(of: item, in: mailbox) == nil { checkTwin(item, in: mailbox) }
     guard let stamp = item.foreignID else {
       let (birth, record) = (birth(item.fields, item.kind), link(of: item, in: mailbox)?.entityID)
       let isKnown = world.entities.contains { entity in
@@ -278,16 +269,16 @@ final class Oracle {
     guard people > 0, !world.isLanding else { return }
     if isFirstRun(.events, mailbox) { report("I10", "\(people) people are told of \(item.id) in a first run or rebuild") }
     let event = item.foreignID ?? link(of: item, in: mailbox)?.entityID
-    if !world.mail.tell(event, people) && !cacheWasExchanged {
+    if !world.mail.tell(event, people, from: mailbox) && !cacheWasExchanged {
       report("I10", "\(people) people are told of \(item.id) once more than users of the ERP changed \(event?.rawValue ?? "it")")
     }
   }
 
   // MARK: Rules
 
-  private func birth(_ fields: Fields, _ kind: RecordKind) -> Int? { Token(fields[RecordShape.of(kind).birth])?.number }
+  func birth(_ fields: Fields, _ kind: RecordKind) -> Int? { Token(fields[RecordShape.of(kind).birth])?.number }
 
-  private func link(of item: SimItem, in mailbox: Int) -> Link? {
+  func link(of item: SimItem, in mailbox: Int) -> Link? {
     let box = Mailbox(address: world.mailboxes[mailbox].address)
     return try? cache.read { try $0.link(item: item.id, kind: item.kind, mailbox: box) }
   }

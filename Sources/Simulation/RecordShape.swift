@@ -37,7 +37,14 @@ final class RecordShape: Sendable {
 
   static let contacts = RecordShape(
     kind: .contacts, fields: [.familyName, .jobTitle, .email1, .phoneMobile, .notes], plainFields: [], birth: .spouse,
-    erp: FieldSupport(limits: [.familyName: nil, .jobTitle: cutLength, .email1: nil, .phoneMobile: nil, .notes: nil, .spouse: nil]),
+    erp: FieldSupport(
+      limits: [.familyName: nil, .jobTitle: cutLength, .email1: nil, .phoneMobile: nil, .notes: nil, .spouse: nil],
+      adjust: { fields in
+        guard case .text(let text)? = fields[.notes], Token.isUnheld(text) else { return fields }
+        var fields = fields
+        fields[.notes] = nil
+        return fields
+      }),
     exchange: FieldSupport(limits: [
       .familyName: nil, .jobTitle: nil, .email1: nil, .phoneMobile: nil, .notes: nil, .spouse: nil, .nickname: nil, .categories: nil,
       .webPage: nil,
@@ -112,6 +119,12 @@ struct Token: Sendable, Hashable {
     }
     number = parsed
   }
+
+  /// Some texts have no place in the ERP at all, as a country that it does not know.
+  static func isUnheld(_ text: String) -> Bool { text.utf8.last == UInt8(ascii: "!") }
+
+  /// The same text as one that has no place in the ERP.
+  var unheld: Value { if case .text(let text) = text(for: .notes) { .text(text + "!") } else { text(for: .notes) } }
 
   /// The text, longer than some sides hold.
   func text(for field: Field) -> Value {

@@ -23,6 +23,8 @@ public struct Schedule: Sendable {
     case faulty
     /// Calendars have series, whose occurrences are changed alone and together; no cache is lost.
     case series
+    /// Few kinds of events, around one or two records, so that they meet in ways that seldom come by chance.
+    case dense
   }
 
   /// How the world looks at first.
@@ -37,6 +39,8 @@ public struct Schedule: Sendable {
     var approvesAtEnd: Bool
     /// Users of calendars make series too.
     var hasSeries = false
+    /// Users of mailboxes write texts that the ERP cannot hold.
+    var hasUnheldTexts = false
   }
 }
 

@@ -113,11 +113,12 @@ struct SimulatedExchange: ExchangePort {
           results.append(.failure(SyncError(.invalidRecord, "refused")))
           continue
         }
-        let made = SimItem(
+        var made = SimItem(
           id: ItemID(rawValue: world.number("e")), kind: kind, changeKey: world.nextSequence(), place: place,
           fields: RecordShape.of(kind).exchange.projected(new.fields), foreignID: new.foreignID, operationID: new.operationID,
           created: world.clock, modified: world.clock, moveKey: world.number("k"), sequence: world.sequence, arrival: world.sequence,
           content: new.content)
+        made.hasStayed = true
         world.carryOut("created-items")
         world.oracle?.engineCreates(made, in: index)
         world.mailboxes[index].items.append(made)
@@ -373,6 +374,7 @@ extension World {
     leave(item: index, in: mailbox)
     mailboxes[mailbox].items[index].id = ItemID(rawValue: number("e"))
     mailboxes[mailbox].items[index].place = place
+    if place == .elsewhere { mailboxes[mailbox].items[index].wasElsewhere = true }
     bump(item: index, in: mailbox)
     mailboxes[mailbox].items[index].arrival = sequence
     if mailboxes[mailbox].items[index].form == .series { moveOccurrences(along: mailboxes[mailbox].items[index], in: mailbox) }

@@ -63,6 +63,8 @@ final class Simulation: @unchecked Sendable {
   private var reports: [CycleReport] = []
   /// Of the process that runs now.
   private var memory = RoundMemory()
+  /// The last round was a first run that left something alone.
+  private var leftByFirstRun = false
   /// Calls and commits of the schedule's last round, before it comes to rest.
   private(set) var lastRound = (calls: 0, commits: 0)
 
@@ -186,6 +188,8 @@ final class Simulation: @unchecked Sendable {
     world.beginRound()
     oracle.beginRound()
     world.tell("round \(isTold ? "told of" : full ? "full" : "")")
+    let firstRuns = unfinishedFirstRuns()
+    if leftByFirstRun { (world.needsFullRound, leftByFirstRun) = (true, false) }
     let engine = SyncEngine(settings: settings(), parts: parts())
     wire?.isInRound = true
     do throws(SyncError) {
@@ -204,8 +208,10 @@ final class Simulation: @unchecked Sendable {
     if world.isCrashed { memory = RoundMemory() }
     await wire?.finishRound()
     for report in reports {
-      // What was left alone is looked at again by the nightly comparison of everything.
-      if report.counts["left", default: 0] > 0 { world.needsFullRound = true }
+      // What was left alone is looked at again by the nightly comparison of everything, what a first run left by the cycle after it already.
+      if report.counts["left", default: 0] > 0 {
+        if firstRuns.contains("\(report.employee)/\(report.kind.rawValue)") { leftByFirstRun = true } else { world.needsFullRound = true }
+      }
       for (what, count) in report.counts.sorted(by: { $0.key < $1.key }) {
         world.trace.mix(what)
         world.trace.mix(count)

@@ -21,6 +21,7 @@ struct Users {
   func token(_ field: Field, _ author: Int) -> Value {
     let token = world.ledger.issue(by: author)
     if author == Ledger.erpUser { world.ledger.wasInERP.insert(token.number) }
+    if world.setup.hasUnheldTexts, field == .notes, author != Ledger.erpUser, token.number % 2 == 0 { return token.unheld }
     return token.text(for: field)
   }
 
@@ -118,6 +119,7 @@ struct Users {
     if item.form == .series || item.form == .occurrence { return SeriesUsers(users: self).change(edit, index, mailbox, field, salt) }
     // Of somebody else's meeting only the copy as a whole is the attendee's own.
     if item.form == .attendeeCopy, [.edit, .clear, .setPlain].contains(edit) { return }
+    if ![.edit, .clear, .touch, .copy, .addCategory].contains(edit) { world.mailboxes[mailbox].items[index].hasStayed = false }
     switch edit {
     case .create, .createElsewhere: return
     case .edit, .clear:
@@ -186,6 +188,7 @@ struct Users {
         id: id, kind: shape.kind, changeKey: world.nextSequence(), place: inFolder ? world.place(mailbox, shape.kind) : .elsewhere,
         fields: fields, isPrivate: salt >> 14 & 7 == 0, created: world.clock, modified: world.clock, moveKey: world.number("k"),
         sequence: world.sequence, arrival: world.sequence, content: content))
+    world.mailboxes[mailbox].items[world.mailboxes[mailbox].items.count - 1].hasStayed = true
     if shape.kind == .emails, salt >> 16 & 1 == 1 { receiveToo(mailbox) }
     world.deliver(world.mailboxes[mailbox].items[world.mailboxes[mailbox].items.count - 1], from: mailbox)
   }

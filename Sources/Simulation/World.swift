@@ -49,6 +49,10 @@ struct SimItem: Sendable {
   var isLikeTwin = false
   /// It was copied from one that the engine had not read.
   var isOfUnread = false
+  /// No user has taken it out of its folder or out of what is synchronized.
+  var hasStayed = false
+  /// A user moved it to another folder, once.
+  var wasElsewhere = false
   /// The version that the engine read last.
   var seenByEngine = 0
   /// An attendee's copy of a meeting; nil: an item like any other.
@@ -93,6 +97,8 @@ final class World: @unchecked Sendable {
   /// By UID.
   var series: [String: SimSeries] = [:]
   var sequence = 0
+  /// Where the sequence was when the round began.
+  private(set) var sequenceBefore = 0
   var nextNumber = 0
   var isCrashed = false
   /// Until the round ends, every reading lies: the wrong mailbox, or one that seems empty.
@@ -160,6 +166,8 @@ final class World: @unchecked Sendable {
   func beginRound() {
     (calls, writes, commits, mutations) = (0, 0, 0, 0)
     carriedOut = [:]
+    mail.beginRound()
+    sequenceBefore = sequence
     (isCrashed, isBlind, hadFault, endedInWrite) = (false, false, false, false)
   }
 

@@ -166,7 +166,7 @@ struct MailboxFeed: Sendable {
     _ batch: [(item: Item, link: Link)], _ folder: FolderID, _ arrivals: [String: [Item]]
   ) async throws(SyncError) {
     let stamps = batch.compactMap(\.link.entityID)
-    let found = try await exchange.stampedItems(stamps, kind: spoke.kind, in: spoke.mailbox)
+    let found = try unclaimed(await exchange.stampedItems(stamps, kind: spoke.kind, in: spoke.mailbox))
     let ids = batch.map(\.item.version.id)
     let neighbours = try parts.store.read { reader in
       try reader.neighbours(kind: spoke.kind, mailbox: spoke.mailbox, excluding: Set(ids), limit: Self.canaries).compactMap(\.itemID)
@@ -182,12 +182,22 @@ struct MailboxFeed: Sendable {
         try leaveMoved(entry.item, entry.link)
         continue
       }
-      // The item's own copy elsewhere: the stamp, but not an item that another link knows.
+      // The item's own copy elsewhere.
       let elsewhere = found.filter { $0.foreignID == entry.link.entityID && $0.version.id != entry.item.version.id }
       // A move keeps the time of creation, a copy does not.
       let moved = (entry.link.moveKey ?? entry.item.moveKey).flatMap { arrivals[$0] }?.first { $0.created == entry.item.created }
       try settle(
         entry.item, entry.link, answer: answers[index], elsewhere: elsewhere, back: moved, folder: folder, canaryAnswered: canaryAnswered)
+    }
+  }
+
+  /// Those that no other record's link knows: after a conflict that keeps both, an item may bear the former record's id until it can be marked.
+  private func unclaimed(_ found: [StampedItem]) throws(SyncError) -> [StampedItem] {
+    try parts.store.read { reader in
+      try found.filter { stamped in
+        let link = try reader.link(item: stamped.version.id, kind: spoke.kind, mailbox: spoke.mailbox)
+        return link == nil || link?.entityID == stamped.foreignID
+      }
     }
   }
 
@@ -232,24 +242,26 @@ struct MailboxFeed: Sendable {
     } else if !elsewhere.isEmpty {
       try parts.store.write { try $0.observeDeleted(item: item.version.id, kind: kind, mailbox: mailbox) }
     } else if case .failure(let error) = answer, error.code == .notFound {
+      // Absence is no evidence while nothing else can be read.
+      guard canaryAnswered else {
+        return log.write(
+          .warning, "an item is gone, but no other item of the mailbox could be read beside it: not taken for deleted yet", spoke)
+      }
       // An occurrence is never marked and cannot be moved alone.
       if kind != .emails, item.form != .occurrence, item.foreignID != link.entityID {
         log.write(
           .warning, "an item is gone before it could be marked: whether it was moved or deleted cannot be told, both records stay", spoke)
-        try parts.store.write { transaction in
+        return try parts.store.write { transaction in
           try detach(link, item: item.version.id, transaction)
           try Unmarked.note(item, mailbox, transaction)
         }
-      } else if canaryAnswered {
-        try parts.store.write { transaction in
-          try transaction.observeDeleted(item: item.version.id, kind: kind, mailbox: mailbox)
-          // Taken out while its owner was switched off: that is carried to nobody, and its record stays.
-          if item.form == .occurrence, link.baseEntity == nil, link.baseItem == nil {
-            try Outcome(spoke: spoke, parts: parts).detach(Pair(link: link), transaction)
-          }
+      }
+      try parts.store.write { transaction in
+        try transaction.observeDeleted(item: item.version.id, kind: kind, mailbox: mailbox)
+        // Taken out while its owner was switched off: that is carried to nobody, and its record stays.
+        if item.form == .occurrence, link.baseEntity == nil, link.baseItem == nil {
+          try Outcome(spoke: spoke, parts: parts).detach(Pair(link: link), transaction)
         }
-      } else {
-        log.write(.warning, "an item is gone, but no other item of the mailbox could be read beside it: not taken for deleted yet", spoke)
       }
     }
   }

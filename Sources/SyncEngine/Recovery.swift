@@ -203,6 +203,9 @@ struct Recovery: Sendable {
     }
     // Where an item is that left its folder, the reading that follows tells: until then nothing is known of its creation's end.
     if item?.presence == .left { return }
+    if try hasLeft(intent) { return }
+    // A record that was made and linked, and is gone since: what follows from that the cycle decides.
+    if try isGone(intent) { return try close(intent) }
     var made = try linkedEntity(intent)
     if made == nil {
       if let (record, moved) = try linked(by: intent) { return try await Forking(executor: executor).adopt(record, for: moved, intent) }
@@ -218,6 +221,24 @@ struct Recovery: Sendable {
     try parts.store.write { transaction in
       try transaction.setMeta(Self.abandoned(intent.id), intent.time.iso8601)
       try transaction.close(intent.id)
+    }
+  }
+
+  /// Whether the item of a pair that a creation made has left its folder, under whatever id.
+  private func hasLeft(_ intent: Intent) throws(SyncError) -> Bool {
+    try parts.store.read { reader in
+      try reader.leftItems(kind: spoke.kind, mailbox: spoke.mailbox).contains {
+        try reader.link(item: $0.item.version.id, kind: spoke.kind, mailbox: spoke.mailbox)?.operationID == intent.id
+      }
+    }
+  }
+
+  private func isGone(_ intent: Intent) throws(SyncError) -> Bool {
+    try parts.store.read { reader in
+      guard let id = intent.itemID, let link = try reader.link(item: id, kind: spoke.kind, mailbox: spoke.mailbox),
+        link.operationID == intent.id
+      else { return false }
+      return try link.entityID.flatMap { try reader.entity($0, kind: spoke.kind) }?.isDeleted ?? false
     }
   }
 

@@ -17,6 +17,7 @@ struct Simulate: ParsableCommand {
   @Flag(help: "Histories whose mailboxes tell of their changes and are turned side by side.") var told = false
   @Flag(help: "Histories in which nearly every round has something go wrong.") var faulty = false
   @Flag(help: "Histories whose calendars have series; of events, over servers of objects.") var series = false
+  @Flag(help: "Histories of few kinds of events around one or two records.") var dense = false
   @Flag(help: "Ends the process at each call and commit of each history's last round, and compares what both sides come to hold.")
   var ends = false
   @Option(help: "Threads.") var jobs: Int = 2
@@ -66,7 +67,9 @@ struct Simulate: ParsableCommand {
     if !outcome.failing.isEmpty { throw ExitCode.failure }
   }
 
-  private var flavour: Simulation.Schedule.Flavour { series ? .series : told ? .told : rare ? .rare : faulty ? .faulty : .usual }
+  private var flavour: Simulation.Schedule.Flavour {
+    series ? .series : told ? .told : rare ? .rare : faulty ? .faulty : dense ? .dense : .usual
+  }
 
   private func compareEnds(_ kinds: [RecordKind], _ cache: Simulator.Cache) throws {
     let comparison = CrashComparison(seed: seed, kinds: kinds, flavour: flavour, cache: cache)

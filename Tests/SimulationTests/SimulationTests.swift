@@ -68,6 +68,21 @@ import Testing
     #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [.events], flavour: .series)).violations.isEmpty)
   }
 
+  @Test(arguments: [[RecordKind.contacts], [.tasks], [.events], [.contacts, .tasks, .events]])
+  func `what meets often around one record loses and doubles nothing`(kinds: [RecordKind]) {
+    let outcome = Campaign(first: 1, count: 100, kinds: kinds, flavour: .dense).run(jobs: 2)
+    let names = kinds.map(\.rawValue).joined(separator: ",")
+    #expect(outcome.failing.isEmpty, "replay with: concordfs-sim --narrate --kinds \(names) --dense --seed \(outcome.failing.first ?? 0)")
+    #expect(outcome.done == 100)
+  }
+
+  @Test(
+    arguments: [609, 621, 956, 100442, 100603, 100858, 100875, 101101, 103701, 202596, 206651] as [UInt64],
+    [RecordKind.contacts, .tasks, .events])
+  func `a dense history that failed once passes`(seed: UInt64, kind: RecordKind) {
+    #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [kind], flavour: .dense)).violations.isEmpty)
+  }
+
   /// Seeds that failed once, each with what it found: they stay right.
   @Test(
     arguments: [
