@@ -23,14 +23,15 @@ struct MailLedger {
   mutating func cause(_ event: EntityID, times: Int = 1) { causes[event, default: 0] += times }
 
   /// Exchange tells these people of a write.
+  /// - Parameter isInformed: nothing went wrong in this round, so that the engine knew of all changes before it.
   /// - Returns: false: nobody's change is left that asked for it.
-  mutating func tell(_ event: EntityID?, _ people: Int, from mailbox: Int) -> Bool {
+  mutating func tell(_ event: EntityID?, _ people: Int, from mailbox: Int, isInformed: Bool) -> Bool {
     guard people > 0 else { return true }
     messages += people
     guard let event else { return false }
     let calendar = Calendar(event: event, mailbox: mailbox)
     let before = told[calendar, default: 0]
-    told[calendar] = max(before + 1, known[event, default: 0])
+    told[calendar] = max(before + 1, isInformed ? known[event, default: 0] : 0)
     return before < causes[event, default: 0]
   }
 }

@@ -269,7 +269,7 @@ final class Oracle {
     guard people > 0, !world.isLanding else { return }
     if isFirstRun(.events, mailbox) { report("I10", "\(people) people are told of \(item.id) in a first run or rebuild") }
     let event = item.foreignID ?? link(of: item, in: mailbox)?.entityID
-    if !world.mail.tell(event, people, from: mailbox) && !cacheWasExchanged {
+    if !world.mail.tell(event, people, from: mailbox, isInformed: !world.hadFault) && !cacheWasExchanged {
       report("I10", "\(people) people are told of \(item.id) once more than users of the ERP changed \(event?.rawValue ?? "it")")
     }
   }
