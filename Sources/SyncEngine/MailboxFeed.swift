@@ -232,8 +232,10 @@ struct MailboxFeed: Sendable {
       try parts.store.write { try repoint(link, from: item, to: back.version.id, $0) }
     } else if let back = here.first(where: { $0.operationID == link.operationID }) ?? here.first {
       try parts.store.write { transaction in
-        // One that was not read yet may be gone again before it is: it is waited for.
-        guard let found = try transaction.reader.item(back.version.id, kind: kind, mailbox: mailbox) else { return }
+        // One that was not read yet, or that a listing left out, may be gone again before it is read: it is waited for.
+        guard let found = try transaction.reader.item(back.version.id, kind: kind, mailbox: mailbox), found.presence == .present else {
+          return
+        }
         try repoint(link.agreed(as: found.item, parts.erp.support(for: kind)), from: item, to: back.version.id, transaction)
       }
     } else if let moved = elsewhere.first(where: { !$0.isInDeletedItems }) {
