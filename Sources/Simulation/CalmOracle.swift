@@ -204,10 +204,12 @@ struct CalmOracle {
       if Token(entity.fields[field]) == Token(item.fields[field]), oracle.isConflictCopy(entity, or: item) { continue }
       // Where nothing is known of what was agreed on, empty never overwrites filled, whatever the direction: after a rebuild, of an item whose
       // creation was taken for lost, and of one that came back after its record had left the filter.
-      // And of an occurrence whose record was changed before its creation was looked up, with which it is matched.
+      // And of an occurrence whose record was changed before its creation was looked up, with which it is matched; and of the address by which
+      // two were matched, where the match's write was in doubt.
       let isUnagreed =
         oracle.hadRebuild || oracle.wasRestored(item) || item.operationID.map(oracle.interrupted.contains) ?? false
         || item.form == .occurrence && oracle.isInDoubt(entity.fields[field])
+        || field == .email1 && section.mergeByEmail && !oracle.interrupted.isEmpty
       let source = section.direction == .toExchange ? entity.fields[field] : item.fields[field]
       if section.direction != .both, isUnagreed, source == nil { continue }
       // A write that was on its way when the policy was both ways may arrive after that.
