@@ -119,6 +119,7 @@ struct CalmOracle {
           return $0.kind == kind && $0.place != .trash && ($0.foreignID == entity.id || isSource)
         }
         if isKnownElsewhere || isLeft("entity:\(entity.id)", kind, mailbox) || isAbandoned(entity) { continue }
+        if isUnexplained(birth, kind, box) { continue }
         oracle.report("I1", "\(entity.id) is in scope of mailbox \(mailbox) and has no item there")
         continue
       }
@@ -162,6 +163,12 @@ struct CalmOracle {
         oracle.report("I1", "\(item.id) is linked to \(entity.id) and does not bear its id")
       }
     }
+  }
+
+  /// Whether the record's former item is gone, and nothing that can be read beside it proves that: until then nothing is made in its place.
+  private func isUnexplained(_ birth: Token?, _ kind: RecordKind, _ mailbox: Mailbox) -> Bool {
+    guard let birth, let left = try? oracle.cache.read({ try $0.leftItems(kind: kind, mailbox: mailbox) }) else { return false }
+    return left.contains { Token($0.item.fields[RecordShape.of(kind).birth]) == birth }
   }
 
   /// Whether an occurrence lies outside the days of which series are carried to the ERP, by more than a margin.

@@ -34,6 +34,8 @@ final class Oracle {
   private(set) var copiesTaken: [EntityID: Set<Int>] = [:]
   /// Births of items that users brought back.
   private var restored: Set<Int> = []
+  /// Keys of items that users brought back since the round began.
+  private var restoredNow: Set<String> = []
   /// Items that users made by copying, by birth.
   private var copiesMade: [Int: Int] = [:]
   /// Creations that a server carried out twice or long after their sender gave up, by birth.
@@ -102,7 +104,7 @@ final class Oracle {
 
   func userMovedAway(_ item: SimItem, in mailbox: Int) { if let stamp = item.foreignID { movedAway[stamp, default: []].insert(mailbox) } }
 
-  func beginRound() { movedAway = [:] }
+  func beginRound() { (movedAway, restoredNow) = ([:], []) }
 
   func userDeleted(_ item: SimItem, in mailbox: Int) {
     if let birth = birth(item.fields, item.kind) { deletedInMailbox.insert(birth) }
@@ -110,7 +112,10 @@ final class Oracle {
   }
 
   /// It comes back with the values that it had.
-  func userRestored(_ item: SimItem) { if let birth = birth(item.fields, item.kind) { restored.insert(birth) } }
+  func userRestored(_ item: SimItem) {
+    if let birth = birth(item.fields, item.kind) { restored.insert(birth) }
+    restoredNow.insert(item.moveKey)
+  }
 
   func isInDoubt(_ value: Value?) -> Bool { Token(value).map { inDoubt.contains($0.number) } ?? false }
 
@@ -185,6 +190,7 @@ final class Oracle {
     noteMade(item, in: mailbox)
     let others = world.mailboxes[mailbox].items.filter {
       $0.foreignID == item.foreignID && $0.place == item.place && !$0.isUserCopy && $0.kind == item.kind
+        && !restoredNow.contains($0.moveKey)
     }
     if others.count > doubts && !isConflictCopy(item.fields) && !isConflictCopy(others[0].fields) && !cacheWasExchanged {
       report("I3", "\(item.id) doubles \(others.map(\.id.rawValue)) in mailbox \(mailbox)")
@@ -269,7 +275,9 @@ final class Oracle {
     guard people > 0, !world.isLanding else { return }
     if isFirstRun(.events, mailbox) { report("I10", "\(people) people are told of \(item.id) in a first run or rebuild") }
     let event = item.foreignID ?? link(of: item, in: mailbox)?.entityID
-    if !world.mail.tell(event, people, from: mailbox, isInformed: !world.hadFault) && !cacheWasExchanged {
+    // A round that mailboxes set off does not ask what was deleted in the ERP.
+    let isInformed = !world.hadFault && world.order == nil
+    if !world.mail.tell(event, people, from: mailbox, isInformed: isInformed) && !cacheWasExchanged {
       report("I10", "\(people) people are told of \(item.id) once more than users of the ERP changed \(event?.rawValue ?? "it")")
     }
   }

@@ -208,9 +208,12 @@ final class Simulation: @unchecked Sendable {
     if world.isCrashed { memory = RoundMemory() }
     await wire?.finishRound()
     for report in reports {
-      // What was left alone is looked at again by the nightly comparison of everything, what a first run left by the cycle after it already.
+      // What was left alone is looked at again by the nightly comparison of everything, what a first run left by the cycle after it already: of
+      // mailboxes that are turned side by side that may be in the same round.
       if report.counts["left", default: 0] > 0 {
-        if firstRuns.contains("\(report.employee)/\(report.kind.rawValue)") { leftByFirstRun = true } else { world.needsFullRound = true }
+        let isFirst = firstRuns.contains("\(report.employee)/\(report.kind.rawValue)")
+        if isFirst { leftByFirstRun = true }
+        if !isFirst || isTold { world.needsFullRound = true }
       }
       for (what, count) in report.counts.sorted(by: { $0.key < $1.key }) {
         world.trace.mix(what)

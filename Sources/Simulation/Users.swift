@@ -144,8 +144,7 @@ struct Users {
       var copy = item
       copy.id = ItemID(rawValue: world.number("e"))
       copy.isUserCopy = true
-      let age = item.operationID?.time.map { world.clock - $0.milliseconds } ?? .max
-      copy.isLikeTwin = age < 2 * Int64(world.setup.guards.settleSeconds) * 1000
+      copy.isLikeTwin = world.isLikeTwin(item)
       copy.isOfUnread = item.seenByEngine == 0
       copy.created = world.clock
       copy.place = salt & 1 == 0 ? item.place : .elsewhere

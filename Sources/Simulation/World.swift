@@ -159,6 +159,12 @@ final class World: @unchecked Sendable {
     return index
   }
 
+  /// Whether a copy of the item that is made now looks like one that a server made of the engine's request.
+  func isLikeTwin(_ item: SimItem) -> Bool {
+    let age = item.operationID?.time.map { clock - $0.milliseconds } ?? .max
+    return age < 2 * Int64(setup.guards.settleSeconds) * 1000
+  }
+
   /// The folder that a mailbox's policy uses.
   func place(_ mailbox: Int, _ kind: RecordKind) -> SimItem.Place { policies[mailbox].sections[kind]?.folder == nil ? .own : .policy }
 

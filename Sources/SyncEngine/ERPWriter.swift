@@ -99,10 +99,19 @@ struct ERPWriter: Sendable {
         }
       } else {
         try executor.outcome.saveLink(
-          write.pair, entity: entity, item: item.item, origin: .exchange, written: Set(changes.keys), at: now, transaction)
+          write.pair, entity: entity, item: item.item, baseEntity: Self.agreed(stored.entity, entity, written: changes.keys),
+          origin: .exchange, written: Set(changes.keys), at: now, transaction)
       }
       try transaction.close(write.operation)
     }
+  }
+
+  /// What was written is agreed on, and what else is as it was known. What a user changed between the record's reading and its writing is not: it
+  /// still has to reach the item.
+  private static func agreed(_ known: Entity, _ fresh: Entity, written: some Sequence<Field>) -> Base {
+    var fields = known.fields
+    for field in written { fields[field] = fresh.fields[field] }
+    return Base(fields: fields, version: fresh.fields.differences(from: fields).isEmpty ? fresh.version : nil)
   }
 
   private func delete(_ write: DueWrite) async throws(SyncError) {

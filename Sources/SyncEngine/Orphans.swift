@@ -12,39 +12,49 @@ struct Orphans: Sendable {
   /// No such records.
   init() {}
 
-  /// Pairs unlinked records that engines made with unmarked items of the same values, the oldest with the oldest where there are several.
+  /// Pairs unlinked records that engines made with unmarked items of the same values, the oldest with the oldest where there are several. A record
+  /// that names its creation may have more than its item: the ERP fills in what it takes for granted, a country for one.
   /// - Parameter isAcceptable: whether an item takes part; of a type whose records do not name their creation only those are paired.
   init(
     spoke: Spoke, employee: ERPEmployee?, translation: Translation, _ reader: any RecordReader, isAcceptable: (Item) -> Bool
   ) throws {
     let fields = translation.copied
-    var made: [Fields: [Entity]] = [:]
+    var made: [Fields: [(record: Entity, values: Fields)]] = [:]
     for stored in try reader.presentEntities(kind: spoke.kind) {
       let id = stored.entity.id
       guard Self.mayBeMade(stored.entity, spoke, employee),
         try reader.link(entity: id, kind: spoke.kind, mailbox: spoke.mailbox) == nil,
         try reader.items(kind: spoke.kind, mailbox: spoke.mailbox, foreignID: id).isEmpty
       else { continue }
-      made[stored.entity.fields.restricted(to: fields).inOneForm, default: []].append(stored.entity)
+      let values = stored.entity.fields.restricted(to: fields).inOneForm
+      made[values.named, default: []].append((stored.entity, values))
     }
     if made.isEmpty { return }
-    var unmarked: [Fields: [Item]] = [:]
+    var unmarked: [Fields: [(source: Item, values: Fields)]] = [:]
     for stored in try reader.presentItems(kind: spoke.kind, mailbox: spoke.mailbox) {
       let id = stored.item.version.id
       guard stored.item.foreignID == nil, stored.item.form == nil, spoke.kind == .contacts || isAcceptable(stored.item),
         try reader.link(item: id, kind: spoke.kind, mailbox: spoke.mailbox) == nil
       else { continue }
       let values = translation.newEntity(from: stored.item).restricted(to: fields).inOneForm
-      if made[values] != nil { unmarked[values, default: []].append(stored.item) }
+      if made[values.named] != nil { unmarked[values.named, default: []].append((stored.item, values)) }
     }
-    for (values, found) in unmarked {
-      let records = (made[values] ?? []).sorted { ($0.key.utf8.count, $0.key) < ($1.key.utf8.count, $1.key) }
+    for (name, found) in unmarked {
+      let records = (made[name] ?? []).sorted { ($0.record.key.utf8.count, $0.record.key) < ($1.record.key.utf8.count, $1.record.key) }
       let first = Timestamp(milliseconds: 0)
-      let sources = found.sorted { ($0.created ?? first, $0.version.id) < ($1.created ?? first, $1.version.id) }
-      for (record, source) in zip(records, sources) {
-        items[record.id] = source.version.id
-        entities[source.version.id] = record.id
-      }
+      let sources = found.sorted { ($0.source.created ?? first, $0.source.version.id) < ($1.source.created ?? first, $1.source.version.id) }
+      pair(records, sources) { $0 == $1 }
+      if spoke.kind == .contacts { pair(records, sources) { record, item in item.names.allSatisfy { item.same($0, in: record) } } }
+    }
+  }
+
+  private mutating func pair(
+    _ records: [(record: Entity, values: Fields)], _ sources: [(source: Item, values: Fields)], _ agree: (Fields, Fields) -> Bool
+  ) {
+    for (record, values) in records where items[record.id] == nil {
+      guard let (source, _) = sources.first(where: { entities[$0.source.version.id] == nil && agree(values, $0.values) }) else { continue }
+      items[record.id] = source.version.id
+      entities[source.version.id] = record.id
     }
   }
 
@@ -61,6 +71,9 @@ struct Orphans: Sendable {
 }
 
 extension Fields {
+  /// What a record is called by: no server fills that in.
+  fileprivate var named: Fields { restricted(to: Set<Field>([.familyName, .givenName, .email1, .subject, .start])) }
+
   /// The same values in the one form that all values of their meaning share.
   fileprivate var inOneForm: Fields {
     var result = self

@@ -126,7 +126,9 @@ import Testing
     #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [kind], flavour: .rare)).violations.isEmpty)
   }
 
-  @Test(arguments: [104672, 314369, 401044, 426131, 413413, 415127, 613194] as [UInt64], [RecordKind.contacts, .emails])
+  @Test(
+    arguments: [104672, 314369, 401044, 426131, 413413, 415127, 438666, 470666, 490130, 499704, 613194] as [UInt64],
+    [RecordKind.contacts, .emails])
   func `a seed of mailboxes that told of changes that failed once passes`(seed: UInt64, kind: RecordKind) {
     #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [kind], flavour: .told)).violations.isEmpty)
   }

@@ -37,6 +37,18 @@ import Testing
     }
   }
 
+  /// Caches lost before an item was marked, in an ERP that fills in what it takes for granted; a user's copy of a doubled item.
+  @Test(arguments: [402_297, 402_830, 403_254] as [UInt64])
+  func `a faulty seed of contacts that failed once passes`(seed: UInt64) {
+    let violations = Simulator.run(Simulator.schedule(seed: seed, flavour: .faulty), cache: .wire).violations
+    #expect(violations.isEmpty, "\(violations)")
+  }
+
+  @Test func `what a user of the ERP changes in a record that is being written reaches the mailbox`() {
+    let violations = Simulator.run(Simulator.schedule(seed: 401_322, kinds: [.events], flavour: .faulty), cache: .wire).violations
+    #expect(violations.isEmpty, "\(violations)")
+  }
+
   @Test func `a seed replays every byte of every request`() {
     for seed in 41...44 as ClosedRange<UInt64> {
       let verdicts = (0..<2).map { _ in Simulator.run(Simulator.schedule(seed: seed), cache: .wire) }

@@ -28,13 +28,14 @@ extension Wire {
         guard var item = item(view, index) else { continue }
         itemViews[item.id] = view
         if let before = known[item.id] {
-          (item.isUserCopy, item.seenByEngine) = (before.isUserCopy, before.seenByEngine)
+          (item.isUserCopy, item.isLikeTwin, item.seenByEngine) = (before.isUserCopy, before.isLikeTwin, before.seenByEngine)
         } else if let place = gone.firstIndex(where: { $0.moveKey == item.moveKey && $0.created == item.created }) {
           let before = gone.remove(at: place)
           moved[item.id] = before
-          item.isUserCopy = before.isUserCopy
+          (item.isUserCopy, item.isLikeTwin) = (before.isUserCopy, before.isLikeTwin)
         } else {
           item.isUserCopy = copying
+          item.isLikeTwin = copying && world.isLikeTwin(item)
         }
         items.append(item)
       }
