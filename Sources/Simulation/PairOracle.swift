@@ -63,6 +63,8 @@ extension CalmOracle {
   func checkDetached(_ entity: SimEntity, _ link: Link, _ mailbox: Int) {
     guard !oracle.hadRebuild, !oracle.mayHaveLeft.contains(entity.id), let key = link.moveKey,
       let item = world.mailboxes[mailbox].items.first(where: { $0.kind == entity.kind && $0.moveKey == key && !$0.isUserCopy }),
+      // The pair may have been a copy's.
+      !world.mailboxes[mailbox].items.contains(where: { $0.isUserCopy && $0.moveKey == key }),
       oracle.copies(of: Token(item.fields[RecordShape.of(item.kind).birth])?.number ?? 0) == 0, item.hasStayed,
       item.place == world.place(mailbox, item.kind), isInScope(item, mailbox, isLinked: true), isInScope(entity, mailbox)
     else { return }
