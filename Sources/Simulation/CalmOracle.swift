@@ -220,7 +220,7 @@ struct CalmOracle {
       let source = section.direction == .toExchange ? entity.fields[field] : item.fields[field]
       if section.direction != .both, isUnagreed, source == nil { continue }
       // A write that was on its way when the policy was both ways may arrive after that.
-      if section.direction == .toERP, oracle.wasInDoubt(entity.fields[field]) { continue }
+      if section.direction == .toERP, oracle.isInDoubt(entity.fields[field]) { continue }
       switch section.direction {
       case .both: break
       // A change against the direction stands until its source changes; so do old values of a copy, or of a former item, that a user put in

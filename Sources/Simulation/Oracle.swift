@@ -27,7 +27,6 @@ final class Oracle {
   private var takenForLost: Set<OperationID> = []
   /// Texts that a user may have seen or not before writing another in their place.
   private var inDoubt: Set<Int> = []
-  func wasInDoubt(_ value: Value?) -> Bool { Token(value).map { inDoubt.contains($0.number) } ?? false }
   /// Conflict copies made, by birth.
   private var forks: [Int: Int] = [:]
   /// Mailboxes in which a user's copy was taken for the engine's own: what it was copied from is taken for the copy then.
