@@ -36,7 +36,7 @@ struct CalmOracle {
     let births = Dictionary(grouping: world.entities.filter { $0.kind == kind }, by: { Token($0.fields[shape.birth])?.number ?? 0 })
     for (birth, entities) in births.sorted(by: { $0.key < $1.key }) where birth > 0 && entities.count > oracle.allowance(of: birth) {
       // Nothing tells the two apart where the mailbox seemed empty to the first run after a lost cache: the record got an item of its own.
-      if oracle.wasBlindAfterLoss { continue }
+      if oracle.seen.wasBlindAfterLoss { continue }
       oracle.report("I3", "\(entities.map(\.id.rawValue)) are one record of birth \(birth)")
     }
     for (mailbox, box) in world.mailboxes.enumerated() where spokesAtRest.contains(mailbox) && world.isEmployeeOn[mailbox] {
@@ -51,7 +51,7 @@ struct CalmOracle {
         if let stamp, isDetached(stamp, kind, Mailbox(address: box.address)) { continue }
         // Nor is one taken away whose delete was discarded with a held plan.
         if items.contains(where: { isDiscarded("item:\($0.id)", kind, mailbox) }) { continue }
-        if let stamp, oracle.copiesTaken[stamp]?.contains(mailbox) ?? false { continue }
+        if let stamp, oracle.seen.copiesTaken[stamp]?.contains(mailbox) ?? false { continue }
         oracle.report("I3", "\(items.map(\.id.rawValue)) in mailbox \(mailbox) are all \(stamp?.rawValue ?? "")")
       }
     }
@@ -214,9 +214,9 @@ struct CalmOracle {
       // And of an occurrence whose record was changed before its creation was looked up, with which it is matched; and of the address by which
       // two were matched, where the match's write was in doubt.
       let isUnagreed =
-        oracle.hadRebuild || oracle.wasRestored(item) || item.operationID.map(oracle.interrupted.contains) ?? false
+        oracle.seen.hadRebuild || oracle.wasRestored(item) || item.operationID.map(oracle.seen.interrupted.contains) ?? false
         || item.form == .occurrence && oracle.isInDoubt(entity.fields[field])
-        || field == .email1 && section.mergeByEmail && !oracle.interrupted.isEmpty
+        || field == .email1 && section.mergeByEmail && !oracle.seen.interrupted.isEmpty
       let source = section.direction == .toExchange ? entity.fields[field] : item.fields[field]
       if section.direction != .both, isUnagreed, source == nil { continue }
       // A write that was on its way when the policy was both ways may arrive after that.
@@ -240,7 +240,7 @@ struct CalmOracle {
   /// Where nothing is known of what was agreed on, an older value that another mailbox still has may win by its policy over what a user wrote in its
   /// place, which is in the journal then. The user's own mailbox, which only fills the ERP, keeps it.
   private func gaveWay(_ new: Value?, to old: Value?, _ mailbox: Int) -> Bool {
-    guard oracle.hadRebuild, let new = Token(new), let old = Token(old) else { return false }
+    guard oracle.seen.hadRebuild, let new = Token(new), let old = Token(old) else { return false }
     let isElsewhere = world.mailboxes.indices.contains { other in
       other != mailbox && world.mailboxes[other].items.contains { $0.fields.holds(old) }
     }

@@ -22,6 +22,8 @@ public struct Campaign: Sendable {
   public var printsHashes: Bool
   /// Compares each history with the same one whose process ends in its last round (`CrashComparison`).
   public var endsProcesses = false
+  /// How many others each history has, whose process ends at a moment of it (`Branches`).
+  public var branches = 0
 
   /// A campaign over these seeds.
   public init(
@@ -39,12 +41,26 @@ public struct Campaign: Sendable {
     self.printsHashes = printsHashes
   }
 
+  /// A schedule that broke an invariant.
+  public struct Failing: Sendable, Comparable, CustomStringConvertible {
+    /// What it was drawn from.
+    public var seed: UInt64
+    /// Its number among the branches of the seed's history; nil: it is that history.
+    public var branch: Int?
+
+    /// Seed and branch, for people.
+    public var description: String { branch.map { "seed \(seed) branch \($0)" } ?? "seed \(seed)" }
+
+    /// By seed, a history before its branches.
+    public static func < (one: Failing, other: Failing) -> Bool { (one.seed, one.branch ?? -1) < (other.seed, other.branch ?? -1) }
+  }
+
   /// What a campaign showed.
   public struct Outcome: Sendable {
     /// Schedules run.
     public var done: UInt64 = 0
-    /// Seeds that broke an invariant.
-    public var failing: [UInt64] = []
+    /// Those that broke an invariant.
+    public var failing: [Failing] = []
     /// Requests that the engine made.
     public var calls = 0
     /// Ends of the process that were compared.
@@ -56,10 +72,17 @@ public struct Campaign: Sendable {
     /// Wall-clock time in seconds.
     public var seconds = 0.0
 
-    mutating func note(_ seed: UInt64, _ violation: Violation?) {
+    mutating func note(_ seed: UInt64, branch: Int? = nil, _ violation: Violation?) {
+      done += 1
       guard let violation else { return }
-      failing.append(seed)
+      failing.append(Failing(seed: seed, branch: branch))
       byInvariant[violation.invariant, default: 0] += 1
+    }
+
+    mutating func note(_ seed: UInt64, branch: Int? = nil, _ verdict: Verdict) {
+      calls += verdict.calls
+      longestCalm = max(longestCalm, verdict.roundsToCalm)
+      note(seed, branch: branch, verdict.violations.first)
     }
 
     /// One line for people.
@@ -83,19 +106,21 @@ public struct Campaign: Sendable {
           if endsProcesses {
             let compared = CrashComparison(seed: seed, kinds: kinds, flavour: flavour, cache: cache).run()
             outcome.withLock { outcome in
-              outcome.done += 1
               outcome.ends += compared.ends
               outcome.note(seed, compared.violations.first?.violation)
             }
             continue
           }
-          let verdict = Simulator.run(Simulator.schedule(seed: seed, kinds: kinds, flavour: flavour), cache: cache)
-          if printsHashes { print("\(seed) \(String(verdict.hash, radix: 16))") }
+          let schedule = Simulator.schedule(seed: seed, kinds: kinds, flavour: flavour)
+          let run = branches > 0 ? Branches(of: schedule, limit: branches) : Branches(of: schedule, cache: cache)
+          if printsHashes {
+            for (name, verdict) in zip(["\(seed)"] + run.others.indices.map { "\(seed) branch \($0)" }, [run.whole] + run.others) {
+              print(name, String(verdict.hash, radix: 16))
+            }
+          }
           outcome.withLock { outcome in
-            outcome.done += 1
-            outcome.calls += verdict.calls
-            outcome.longestCalm = max(outcome.longestCalm, verdict.roundsToCalm)
-            outcome.note(seed, verdict.violations.first)
+            outcome.note(seed, run.whole)
+            for (number, verdict) in run.others.enumerated() { outcome.note(seed, branch: number, verdict) }
           }
         }
       }

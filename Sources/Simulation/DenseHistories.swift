@@ -52,15 +52,15 @@ extension Generator {
       mailboxes: mailboxes, policies: policies, kinds: kinds, guards: Guards(), pageSize: 512, approvesAtEnd: true,
       hasUnheldTexts: true)
     let themes = (0..<(2 + random.below(3))).map { _ in random.pick(Theme.allCases) }
-    erpEdits = themes.flatMap(\.erpEdits)
-    itemEdits = themes.flatMap(\.itemEdits)
-    acts = themes.flatMap(\.acts)
+    repertoire.erpEdits = themes.flatMap(\.erpEdits)
+    repertoire.itemEdits = themes.flatMap(\.itemEdits)
+    repertoire.acts = themes.flatMap(\.acts)
     let scene = Scene(kind: random.pick(kinds), field: random.below(30))
     var events: [Event] = []
     begin(scene, &events)
     for _ in 0..<(2 + random.below(3)) { goOn(scene, &events) }
     if random.chance(50) { comeBack(scene, &events) }
-    return Schedule(seed: seed, flavour: flavour, setup: setup, events: events)
+    return Schedule(seed: seed, flavour: flavour, setup: setup, events: events, repertoire: repertoire)
   }
 
   /// What most of a history is about.
@@ -86,8 +86,8 @@ extension Generator {
   /// The cache is lost before the item could be marked, and one of the two is no longer synchronized.
   private mutating func loseCache(_ scene: Scene, _ events: inout [Event]) {
     let theme = random.pick([Theme.privacy, .category, .activity, .owner])
-    erpEdits += theme.erpEdits
-    itemEdits += theme.itemEdits
+    repertoire.erpEdits += theme.erpEdits
+    repertoire.itemEdits += theme.itemEdits
     for edit in theme.erpEdits.prefix(1) { events.append(.erp(edit, kind: scene.kind, salt: salt(scene))) }
     for edit in theme.itemEdits.prefix(1) { events.append(.mailbox(0, edit, kind: scene.kind, salt: salt(scene))) }
     if random.chance(30) { act(scene).map { events.append($0) } }
@@ -132,12 +132,12 @@ extension Generator {
 
   /// What was taken out returns.
   private mutating func comeBack(_ scene: Scene, _ events: inout [Event]) {
-    if erpEdits.contains(.deactivate) { events.append(.erp(.activate, kind: scene.kind, salt: salt(scene))) }
-    if erpEdits.contains(.reassign) { events.append(.erp(.reassign, kind: scene.kind, salt: salt(scene))) }
+    if repertoire.erpEdits.contains(.deactivate) { events.append(.erp(.activate, kind: scene.kind, salt: salt(scene))) }
+    if repertoire.erpEdits.contains(.reassign) { events.append(.erp(.reassign, kind: scene.kind, salt: salt(scene))) }
     let ways: [(ItemEdit, ItemEdit)] = [
       (.moveAway, .moveBack), (.delete, .restore), (.makePrivate, .makePublic), (.dropCategory, .addCategory),
     ]
-    for (way, back) in ways where itemEdits.contains(way) {
+    for (way, back) in ways where repertoire.itemEdits.contains(way) {
       for mailbox in 0..<mailboxes { events.append(.mailbox(mailbox, back, kind: scene.kind, salt: salt(scene))) }
     }
     events.append(.round(full: false))
@@ -153,12 +153,13 @@ extension Generator {
 
   private mutating func act(_ scene: Scene) -> Event? {
     let salt = salt(scene)
-    let which = random.below(erpEdits.count + itemEdits.count + acts.count)
-    if which < erpEdits.count { return .erp(erpEdits[which], kind: scene.kind, salt: salt) }
-    if which < erpEdits.count + itemEdits.count {
-      return .mailbox(random.below(mailboxes), itemEdits[which - erpEdits.count], kind: scene.kind, salt: salt)
+    let which = random.below(repertoire.erpEdits.count + repertoire.itemEdits.count + repertoire.acts.count)
+    if which < repertoire.erpEdits.count { return .erp(repertoire.erpEdits[which], kind: scene.kind, salt: salt) }
+    if which < repertoire.erpEdits.count + repertoire.itemEdits.count {
+      return .mailbox(random.below(mailboxes), repertoire.itemEdits[which - repertoire.erpEdits.count], kind: scene.kind, salt: salt)
     }
-    return acts.isEmpty ? nil : .admin(acts[which - erpEdits.count - itemEdits.count], salt: salt)
+    return repertoire.acts.isEmpty
+      ? nil : .admin(repertoire.acts[which - repertoire.erpEdits.count - repertoire.itemEdits.count], salt: salt)
   }
 
   /// At one of the first writes or commits, or between a write and what follows it.

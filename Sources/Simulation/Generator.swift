@@ -5,10 +5,7 @@ import Model
 struct Generator {
   var random: SeededRandom
   let seed: UInt64
-  var erpEdits: [ERPEdit] = []
-  var itemEdits: [ItemEdit] = []
-  var acts: [AdminAct] = []
-  var faults: [Int] = []
+  var repertoire = Schedule.Repertoire()
   let kinds: [RecordKind]
   let flavour: Schedule.Flavour
   var mailboxes = 1
@@ -18,6 +15,23 @@ struct Generator {
     self.kinds = kinds
     self.flavour = flavour
     random = SeededRandom(seed: seed)
+  }
+
+  /// Draws what comes after the process of a history ended in the middle.
+  init(continuing schedule: Schedule, number: Int) {
+    self.init(seed: schedule.seed, kinds: schedule.setup.kinds, flavour: schedule.flavour)
+    random = SeededRandom(seed: random.next() &+ UInt64(number))
+    repertoire = schedule.repertoire
+    mailboxes = schedule.setup.mailboxes
+  }
+
+  /// Seldom much, so that the recovery meets few other things: edits, an act of an administrator, another round in which something goes wrong.
+  mutating func aftermath() -> [Event] {
+    var events: [Event] = []
+    for _ in 0..<random.below(3) { edit().map { events.append($0) } }
+    if !repertoire.acts.isEmpty, random.chance(15) { events.append(.admin(random.pick(repertoire.acts), salt: random.below(1 << 20))) }
+    if random.chance(20), let interruption = interruption() { events += [.interrupt(interruption), .round(full: false)] }
+    return events
   }
 
   static func schedule(seed: UInt64, kinds: [RecordKind], flavour: Schedule.Flavour) -> Schedule {
@@ -33,12 +47,12 @@ struct Generator {
       mailboxes: mailboxes, policies: (0..<mailboxes).map { policy($0) }, kinds: kinds, guards: guards(),
       pageSize: random.chance(30) ? 1 + random.below(3) : 512, approvesAtEnd: random.chance(70),
       hasSeries: flavour == .series)
-    erpEdits = some(kinds == [.contacts] ? ERPEdit.ofContacts : ERPEdit.allCases, percent: 60)
-    itemEdits = some(kinds == [.contacts] ? ItemEdit.ofContacts : ItemEdit.allCases, percent: 45)
-    if flavour == .rare { itemEdits += [.edit, .copy, .delete] }
-    if flavour == .series { itemEdits = itemEdits.filter { $0 != .copy } + [.edit, .setPlain, .delete] }
-    acts = random.chance(50) ? some(flavour == .series ? AdminAct.ofSeries : AdminAct.allCases, percent: 25) : []
-    faults = flavour == .faulty ? Array(0..<10) : random.chance(65) ? some(Array(0..<10), percent: 35) : []
+    repertoire.erpEdits = some(kinds == [.contacts] ? ERPEdit.ofContacts : ERPEdit.allCases, percent: 60)
+    repertoire.itemEdits = some(kinds == [.contacts] ? ItemEdit.ofContacts : ItemEdit.allCases, percent: 45)
+    if flavour == .rare { repertoire.itemEdits += [.edit, .copy, .delete] }
+    if flavour == .series { repertoire.itemEdits = repertoire.itemEdits.filter { $0 != .copy } + [.edit, .setPlain, .delete] }
+    repertoire.acts = random.chance(50) ? some(flavour == .series ? AdminAct.ofSeries : AdminAct.allCases, percent: 25) : []
+    repertoire.faults = flavour == .faulty ? Array(0..<10) : random.chance(65) ? some(Array(0..<10), percent: 35) : []
     var events: [Event] = []
     for _ in 0..<(1 + random.below(3)) {
       let salt = random.below(1 << 20)
@@ -49,14 +63,14 @@ struct Generator {
     }
     for _ in 0..<(2 + random.below(3)) {
       for _ in 0..<(flavour == .series ? 2 + random.below(5) : random.below(4)) { edit().map { events.append($0) } }
-      if !acts.isEmpty, random.chance(40) { events.append(.admin(random.pick(acts), salt: random.below(1 << 20))) }
+      if !repertoire.acts.isEmpty, random.chance(40) { events.append(.admin(random.pick(repertoire.acts), salt: random.below(1 << 20))) }
       if random.chance(flavour == .faulty ? 90 : 60) {
         for _ in 0..<(1 + random.below(2)) { interruption().map { events.append(.interrupt($0)) } }
       }
       if flavour == .rare, random.chance(60) { events.append(.interrupt(rareInterruption())) }
       events.append(.round(full: random.chance(flavour == .rare ? 30 : 8)))
     }
-    return Schedule(seed: seed, flavour: flavour, setup: setup, events: events)
+    return Schedule(seed: seed, flavour: flavour, setup: setup, events: events, repertoire: repertoire)
   }
 
   private mutating func guards() -> Guards {
@@ -93,19 +107,19 @@ struct Generator {
   private mutating func edit() -> Event? {
     let salt = random.below(1 << 20)
     let kind = random.pick(kinds)
-    if random.chance(50) { return erpEdits.isEmpty ? nil : .erp(random.pick(erpEdits), kind: kind, salt: salt) }
-    return itemEdits.isEmpty ? nil : .mailbox(random.below(mailboxes), random.pick(itemEdits), kind: kind, salt: salt)
+    if random.chance(50) { return repertoire.erpEdits.isEmpty ? nil : .erp(random.pick(repertoire.erpEdits), kind: kind, salt: salt) }
+    return repertoire.itemEdits.isEmpty ? nil : .mailbox(random.below(mailboxes), random.pick(repertoire.itemEdits), kind: kind, salt: salt)
   }
 
   private mutating func interruption() -> Interruption? {
-    guard !faults.isEmpty else { return nil }
+    guard !repertoire.faults.isEmpty else { return nil }
     let place: Interruption.Place =
       switch random.below(10) {
       case 0...3: .write(1 + random.below(4))
       case 4...6: .call(1 + random.below(30))
       default: .commit(1 + random.below(40))
       }
-    return Interruption(place: place, fault: fault(random.pick(faults)))
+    return Interruption(place: place, fault: fault(random.pick(repertoire.faults)))
   }
 
   private mutating func rareInterruption() -> Interruption {

@@ -1,7 +1,7 @@
 import Model
 
 /// What became of every text that a user wrote.
-final class Ledger {
+struct Ledger {
   /// Who wrote each, in the order of their numbers: a user of the mailbox with this number, or of the ERP.
   private var authors: [Int] = []
   static let erpUser = -1
@@ -13,7 +13,7 @@ final class Ledger {
   var wasInERP = TokenSet()
 
   /// A new text by a user.
-  func issue(by author: Int) -> Token {
+  mutating func issue(by author: Int) -> Token {
     authors.append(author)
     return Token(authors.count)
   }
@@ -27,13 +27,13 @@ final class Ledger {
   private var successors: [Int: Set<Int>] = [:]
 
   /// A user who sees the old text writes the new one in its place.
-  func replace(_ old: Value?, by new: Value?) {
+  mutating func replace(_ old: Value?, by new: Value?) {
     excuse(old)
     follow(old, by: new)
   }
 
   /// The same where the old text stays elsewhere: in the series of the occurrence that no longer has it.
-  func follow(_ old: Value?, by new: Value?) {
+  mutating func follow(_ old: Value?, by new: Value?) {
     if let old = Token(old), let new = Token(new) { successors[old.number, default: []].insert(new.number) }
   }
 
@@ -42,11 +42,11 @@ final class Ledger {
     (successors[old.number] ?? []).contains { $0 == new.number || isSuccessor(new, of: Token($0)) }
   }
 
-  func excuse(_ value: Value?) { if let token = Token(value) { excused.insert(token.number) } }
+  mutating func excuse(_ value: Value?) { if let token = Token(value) { excused.insert(token.number) } }
 
-  func excuse(_ fields: Fields) { for entry in fields.entries { excuse(entry.value) } }
+  mutating func excuse(_ fields: Fields) { for entry in fields.entries { excuse(entry.value) } }
 
-  func journal(_ entry: [Loser]) { for loser in entry { if let token = Token(loser.lost) { journalled.insert(token.number) } } }
+  mutating func journal(_ entry: [Loser]) { for loser in entry { if let token = Token(loser.lost) { journalled.insert(token.number) } } }
 
   func isJournalled(_ token: Token) -> Bool { journalled.contains(token.number) }
 

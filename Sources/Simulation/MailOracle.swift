@@ -19,7 +19,7 @@ extension CalmOracle {
   /// An activity and its message: the files that the message has are the activity's, where the engine made it.
   func checkFiles(_ entity: SimEntity, _ item: SimItem) {
     // What was brought to a mailbox before its files were there is as it was then; whether any are missing, a lost cache knew.
-    guard entity.operationID != nil, item.operationID == nil, !oracle.cacheWasExchanged, let content = item.content else { return }
+    guard entity.operationID != nil, item.operationID == nil, !oracle.seen.cacheWasExchanged, let content = item.content else { return }
     // Of two that a server made of one creation the engine completes one.
     if let birth = Token(entity.fields[.messageID]), oracle.allowance(of: birth.number) > 1 { return }
     let wanted = Set(MIMEMessage(parsing: content)?.attachments.map(\.name) ?? [])

@@ -34,6 +34,12 @@ final class MemoryTransaction: RecordTransaction {
     box.state.notes[key] = value
   }
 
+  /// Whether anything may differ from what was there.
+  var hasChanged: Bool {
+    tablesBefore != nil || cursorsBefore.contains { box.state.cursors[$0.name] != $0.value }
+      || notesBefore.contains { box.state.notes[$0.key] != $0.value }
+  }
+
   /// Puts everything back as it was.
   func takeBack() {
     if let tablesBefore { box.state.tables = tablesBefore }

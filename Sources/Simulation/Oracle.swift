@@ -5,51 +5,7 @@ import Store
 final class Oracle {
   unowned let world: World
   let cache: any RecordStore
-  private(set) var violations: [Violation] = []
-
-  /// Births of records that a user deleted in a mailbox, and in the ERP.
-  private var deletedInMailbox: Set<Int> = []
-  /// The mailboxes in which a user deleted an item with the stamp: of a merged record the births differ.
-  private var itemsDeleted: [EntityID: Set<Int>] = [:]
-  private var deletedInERP: Set<EntityID> = []
-  /// The mailboxes in which a user moved an item with the stamp out of its folder since the round began.
-  private var movedAway: [EntityID: Set<Int>] = [:]
-  /// Mailboxes whose policy once wanted no category on linked items.
-  private var mayBearNoMark: Set<Int> = []
-  /// Entities that left a filter, or may have.
-  private(set) var mayHaveLeft: Set<EntityID> = []
-  var madeItems = MadeItems()
-  /// Writes whose outcome the engine could not know.
-  private(set) var doubts = 0
-  private(set) var interrupted: Set<OperationID> = []
-  /// Of them the creations of items that are open, and those that the engine gave up without finding their item.
-  private var creationsInDoubt: [OperationID: Intent] = [:]
-  private var takenForLost: Set<OperationID> = []
-  /// Texts that a user may have seen or not before writing another in their place.
-  private var inDoubt: Set<Int> = []
-  /// Conflict copies made, by birth.
-  private var forks: [Int: Int] = [:]
-  /// Mailboxes in which a user's copy was taken for the engine's own: what it was copied from is taken for the copy then.
-  private(set) var copiesTaken: [EntityID: Set<Int>] = [:]
-  /// Births of items that users brought back.
-  private var restored: Set<Int> = []
-  /// Keys of items that users brought back since the round began.
-  private var restoredNow: Set<String> = []
-  /// Items that users made by copying, by birth.
-  private var copiesMade: [Int: Int] = [:]
-  /// Creations that a server carried out twice or long after their sender gave up, by birth.
-  private var late: [Int: Int] = [:]
-  /// Creations whose record nothing told from one that was there, by birth.
-  var unknowable: [Int: Int] = [:]
-  /// Caches may have been exchanged for older ones: what they say of the past is not to be relied on.
-  private(set) var cacheWasExchanged = false
-  /// After that a mailbox, or the ERP, did not show everything to a first run.
-  private(set) var wasBlindAfterLoss = false
-  /// Pairs were formed anew, without knowing what they had agreed on: a cache was exchanged, or a mailbox switched off and on.
-  var hadRebuild = false
-
-  /// Up to here the journal was read.
-  private var nextJournalEntry: Int64 = 1
+  var seen = Evidence()
 
   init(world: World, cache: any RecordStore) {
     self.world = world
@@ -59,77 +15,78 @@ final class Oracle {
   func report(_ invariant: String, _ text: @autoclosure () -> String) {
     let violation = Violation(invariant: invariant, text: text())
     world.tell("!! \(violation)")
-    violations.append(violation)
+    seen.violations.append(violation)
   }
 
-  func noteDoubt() { doubts += 1 }
+  func noteDoubt() { seen.doubts += 1 }
 
   /// Intents that a round left open: the engine does not know what became of their writes. What it wrote, should it have arrived, and what a
   /// user wrote over it before the look-up, look as if both had written at once: a conflict, by the policy, with the journal.
   func noteInterruptedWrites() {
     let open = (try? cache.read { try $0.openIntents(mailbox: nil) }) ?? []
-    for (id, intent) in creationsInDoubt where !open.contains(where: { $0.id == id }) {
-      creationsInDoubt[id] = nil
+    for (id, intent) in seen.creationsInDoubt where !open.contains(where: { $0.id == id }) {
+      seen.creationsInDoubt[id] = nil
       let link = try? cache.read { reader in
         try intent.entityID.flatMap { try reader.link(entity: $0, kind: intent.kind, mailbox: intent.mailbox) }
       }
-      if link?.operationID != id { takenForLost.insert(id) }
+      if link?.operationID != id { seen.takenForLost.insert(id) }
     }
-    for intent in open where intent.sends > 0 && interrupted.insert(intent.id).inserted {
-      doubts += 1
-      if intent.side == .exchange && intent.action == "create" { creationsInDoubt[intent.id] = intent }
+    for intent in open where intent.sends > 0 && seen.interrupted.insert(intent.id).inserted {
+      seen.doubts += 1
+      if intent.side == .exchange && intent.action == "create" { seen.creationsInDoubt[intent.id] = intent }
       // An occurrence whose record was changed before the look-up is matched with it: a conflict too.
       guard intent.action == "update" || world.setup.hasSeries && intent.action == "create" else { continue }
-      for field in intent.payload.names { if let token = Token(intent.payload[field]) { inDoubt.insert(token.number) } }
+      for field in intent.payload.names { if let token = Token(intent.payload[field]) { seen.inDoubt.insert(token.number) } }
     }
   }
 
   /// A reading lies, or all do from here to the end of the round.
   func noteBlindness() {
     let isFirst = world.mailboxes.indices.contains { mailbox in world.setup.kinds.contains { isFirstRun($0, mailbox) } }
-    if cacheWasExchanged && isFirst { wasBlindAfterLoss = true }
+    if seen.cacheWasExchanged && isFirst { seen.wasBlindAfterLoss = true }
   }
 
   // MARK: What users do
 
   func userDeleted(_ entity: SimEntity) {
-    deletedInERP.insert(entity.id)
     // Gone before its creation was looked up: it is taken for lost and done again, though another mailbox may have got it meanwhile.
     guard let birth = birth(entity.fields, entity.kind), let creation = entity.operationID,
       (try? cache.read { try $0.openIntents(mailbox: nil) })?.contains(where: { $0.id == creation }) ?? false
     else { return }
-    unknowable[birth, default: 0] += 1
+    seen.unknowable[birth, default: 0] += 1
   }
 
-  func userMovedAway(_ item: SimItem, in mailbox: Int) { if let stamp = item.foreignID { movedAway[stamp, default: []].insert(mailbox) } }
+  func userMovedAway(_ item: SimItem, in mailbox: Int) {
+    if let stamp = item.foreignID { seen.movedAway[stamp, default: []].insert(mailbox) }
+  }
 
-  func beginRound() { (movedAway, restoredNow) = ([:], []) }
+  func beginRound() { (seen.movedAway, seen.restoredNow) = ([:], []) }
 
   func userDeleted(_ item: SimItem, in mailbox: Int) {
-    if let birth = birth(item.fields, item.kind) { deletedInMailbox.insert(birth) }
-    if let stamp = item.foreignID { itemsDeleted[stamp, default: []].insert(mailbox) }
+    if let birth = birth(item.fields, item.kind) { seen.deletedInMailbox.insert(birth) }
+    if let stamp = item.foreignID { seen.itemsDeleted[stamp, default: []].insert(mailbox) }
   }
 
   /// It comes back with the values that it had.
   func userRestored(_ item: SimItem) {
-    if let birth = birth(item.fields, item.kind) { restored.insert(birth) }
-    restoredNow.insert(item.moveKey)
+    if let birth = birth(item.fields, item.kind) { seen.restored.insert(birth) }
+    seen.restoredNow.insert(item.moveKey)
   }
 
-  func isInDoubt(_ value: Value?) -> Bool { Token(value).map { inDoubt.contains($0.number) } ?? false }
+  func isInDoubt(_ value: Value?) -> Bool { Token(value).map { seen.inDoubt.contains($0.number) } ?? false }
 
-  func wasRestored(_ item: SimItem) -> Bool { birth(item.fields, item.kind).map(restored.contains) ?? false }
+  func wasRestored(_ item: SimItem) -> Bool { birth(item.fields, item.kind).map(seen.restored.contains) ?? false }
 
-  func scopeMayHaveChanged(_ entity: SimEntity) { mayHaveLeft.insert(entity.id) }
+  func scopeMayHaveChanged(_ entity: SimEntity) { seen.mayHaveLeft.insert(entity.id) }
 
-  func policyChanged() { for entity in world.entities { mayHaveLeft.insert(entity.id) } }
+  func policyChanged() { for entity in world.entities { seen.mayHaveLeft.insert(entity.id) } }
 
   /// The mailbox's linked items bear no mark yet, or need none any more.
-  func marksChanged(in mailbox: Int) { mayBearNoMark.insert(mailbox) }
+  func marksChanged(in mailbox: Int) { seen.mayBearNoMark.insert(mailbox) }
 
   /// An item that was linked without a mark gets one once the policy wants it, or the ERP's id before that.
   private func isMarkedAnew(_ item: SimItem, _ update: ItemUpdate, _ mailbox: Int) -> Bool {
-    guard mayBearNoMark.contains(mailbox), let categories = update.changes.isEmpty ? .set(["ERP"]) : update.changes[.categories] else {
+    guard seen.mayBearNoMark.contains(mailbox), let categories = update.changes.isEmpty ? .set(["ERP"]) : update.changes[.categories] else {
       return false
     }
     var marked = item
@@ -144,15 +101,15 @@ final class Oracle {
     checkIntent("creates \(entity.id)") { $0.id == operation }
     guard let birth = birth(entity.fields, entity.kind) else { return }
     for entry in entity.fields.entries { if let token = Token(entry.value) { world.ledger.wasInERP.insert(token.number) } }
-    if isConflictCopy(entity.fields) { forks[birth, default: 0] += 1 }
+    if isConflictCopy(entity.fields) { seen.forks[birth, default: 0] += 1 }
     if again {
-      late[birth, default: 0] += 1
+      seen.late[birth, default: 0] += 1
       // Nothing tells an event that a server doubled from one that a user made.
       world.mail.cause(entity.id)
     }
     noteUnknowable(entity, of: birth)
     let twins = world.entities.filter { self.birth($0.fields, $0.kind) == birth && !isConflictCopy($0.fields) }.count
-    if twins > 1 + doubts + copies(of: birth) + (forks[birth] ?? 0) && !isConflictCopy(entity.fields) && !cacheWasExchanged {
+    if twins > 1 + seen.doubts + copies(of: birth) + (seen.forks[birth] ?? 0) && !isConflictCopy(entity.fields) && !seen.cacheWasExchanged {
       report("I3", "\(twins) records in the ERP of birth \(birth)")
     }
   }
@@ -175,11 +132,10 @@ final class Oracle {
     if entity.kind == .emails { report("I9", "the engine deletes the email \(entity.id)") }
     checkDirection(.erp, entity.kind, what: "deletes \(entity.id)")
     checkIntent("deletes \(entity.id)") { $0.side == .erp && $0.entityID == entity.id }
-    if let birth = birth(entity.fields, entity.kind), !deletedInMailbox.contains(birth), itemsDeleted[entity.id] == nil {
+    if let birth = birth(entity.fields, entity.kind), !seen.deletedInMailbox.contains(birth), seen.itemsDeleted[entity.id] == nil {
       report("I9", "the engine deletes \(entity.id) that nobody deleted in a mailbox")
     }
     for entry in entity.fields.entries { checkOverwrite(entry.value, by: nil, "\(entity.id).\(entry.field), deleted") }
-    deletedInERP.insert(entity.id)
   }
 
   func engineCreates(_ item: SimItem, in mailbox: Int) {
@@ -189,9 +145,9 @@ final class Oracle {
     noteMade(item, in: mailbox)
     let others = world.mailboxes[mailbox].items.filter {
       $0.foreignID == item.foreignID && $0.place == item.place && !$0.isUserCopy && $0.kind == item.kind
-        && !restoredNow.contains($0.moveKey)
+        && !seen.restoredNow.contains($0.moveKey)
     }
-    if others.count > doubts && !isConflictCopy(item.fields) && !isConflictCopy(others[0].fields) && !cacheWasExchanged {
+    if others.count > seen.doubts && !isConflictCopy(item.fields) && !isConflictCopy(others[0].fields) && !seen.cacheWasExchanged {
       report("I3", "\(item.id) doubles \(others.map(\.id.rawValue)) in mailbox \(mailbox)")
     }
   }
@@ -222,7 +178,7 @@ final class Oracle {
       }
       checkOverwrite(item.fields[field], by: value, "\(item.id).\(field)")
       // Of an item whose creation was taken for lost nothing is known to have been agreed on.
-      if !(item.operationID.map(takenForLost.contains) ?? false) {
+      if !(item.operationID.map(seen.takenForLost.contains) ?? false) {
         checkUndone(item.fields, item.kind, field, by: value, "\(item.id).\(field)")
       }
     }
@@ -241,18 +197,18 @@ final class Oracle {
     }
     checkSeries(item)
     // What it was copied from was not known, or is gone.
-    let isOfGone = item.foreignID.map { itemsDeleted[$0]?.contains(mailbox) ?? false } ?? false
-    let isUnknowable = item.isLikeTwin && (item.isOfUnread || cacheWasExchanged || isOfGone)
+    let isOfGone = item.foreignID.map { seen.itemsDeleted[$0]?.contains(mailbox) ?? false } ?? false
+    let isUnknowable = item.isLikeTwin && (item.isOfUnread || seen.cacheWasExchanged || isOfGone)
     if item.isUserCopy && link(of: item, in: mailbox) == nil {
       if !isUnknowable { report("I6", "the engine deletes the user's copy \(item.id)") }
-      if let stamp = item.foreignID { copiesTaken[stamp, default: []].insert(mailbox) }
+      if let stamp = item.foreignID { seen.copiesTaken[stamp, default: []].insert(mailbox) }
     }
     if item.foreignID != nil, !isUnknowable, !world.isLanding, link(of: item, in: mailbox) == nil { checkTwin(item, in: mailbox) }
     guard let stamp = item.foreignID else {
       let (birth, record) = (birth(item.fields, item.kind), link(of: item, in: mailbox)?.entityID)
       let isKnown = world.entities.contains { entity in
         let isItsOwn = record.map { entity.id == $0 } ?? (self.birth(entity.fields, entity.kind) == birth)
-        return isItsOwn && !mayHaveLeft.contains(entity.id)
+        return isItsOwn && !seen.mayHaveLeft.contains(entity.id)
       }
       if isKnown { report("I9", "the engine deletes the unmarked item \(item.id) whose record is in the ERP") }
       return
@@ -263,8 +219,8 @@ final class Oracle {
     // A record that was made anew from another mailbox's item may belong to somebody else.
     let isWanted = world.entities.contains { $0.id == stamp && CalmOracle(oracle: self).isInScope($0, mailbox) }
     // The other of the two may have been deleted, or moved away, by its user just now.
-    let isUsersDoing = (itemsDeleted[stamp] ?? []).union(movedAway[stamp] ?? []).contains(mailbox)
-    if isWanted && !mayHaveLeft.contains(stamp) && !hasTwin && !isUsersDoing {
+    let isUsersDoing = (seen.itemsDeleted[stamp] ?? []).union(seen.movedAway[stamp] ?? []).contains(mailbox)
+    if isWanted && !seen.mayHaveLeft.contains(stamp) && !hasTwin && !isUsersDoing {
       report("I9", "the engine deletes \(item.id) though \(stamp) is in the ERP and in scope")
     }
   }
@@ -276,7 +232,7 @@ final class Oracle {
     let event = item.foreignID ?? link(of: item, in: mailbox)?.entityID
     // A round that mailboxes set off does not ask what was deleted in the ERP.
     let isInformed = !world.hadFault && world.order == nil
-    if !world.mail.tell(event, people, from: mailbox, isInformed: isInformed) && !cacheWasExchanged {
+    if !world.mail.tell(event, people, from: mailbox, isInformed: isInformed) && !seen.cacheWasExchanged {
       report("I10", "\(people) people are told of \(item.id) once more than users of the ERP changed \(event?.rawValue ?? "it")")
     }
   }
@@ -305,13 +261,15 @@ final class Oracle {
 
   func userCopied(_ item: SimItem) {
     // Two messages of one Message-ID are one email of the ERP.
-    if item.kind != .emails, let birth = birth(item.fields, item.kind) { copiesMade[birth, default: 0] += 1 }
+    if item.kind != .emails, let birth = birth(item.fields, item.kind) { seen.copiesMade[birth, default: 0] += 1 }
   }
 
   /// Items of a birth that users made by copying, each a record of its own where nothing tells it from a new one.
-  func copies(of birth: Int) -> Int { copiesMade[birth] ?? 0 }
+  func copies(of birth: Int) -> Int { seen.copiesMade[birth] ?? 0 }
 
-  func allowance(of birth: Int) -> Int { 1 + (forks[birth] ?? 0) + (late[birth] ?? 0) + (unknowable[birth] ?? 0) + copies(of: birth) }
+  func allowance(of birth: Int) -> Int {
+    1 + (seen.forks[birth] ?? 0) + (seen.late[birth] ?? 0) + (seen.unknowable[birth] ?? 0) + copies(of: birth)
+  }
 
   /// I5: no request against the direction of any policy in force.
   private func checkDirection(_ side: SystemSide, _ kind: RecordKind, _ mailbox: Int? = nil, what: String, isDelete: Bool = false) {
@@ -352,10 +310,10 @@ final class Oracle {
   /// I2: what a user replaced, knowing it, does not come back, unless somebody brought a record back or nothing is known of what was agreed on.
   private func checkUndone(_ fields: Fields, _ kind: RecordKind, _ field: Field, by new: Value?, _ place: @autoclosure () -> String) {
     // An address may be in several records from the start.
-    guard field != .email1, let old = Token(fields[field]), let new = Token(new), old != new, !hadRebuild, !world.isLanding,
-      world.ledger.isSuccessor(old, of: new), !inDoubt.contains(new.number)
+    guard field != .email1, let old = Token(fields[field]), let new = Token(new), old != new, !seen.hadRebuild, !world.isLanding,
+      world.ledger.isSuccessor(old, of: new), !seen.inDoubt.contains(new.number)
     else { return }
-    if let birth = birth(fields, kind), restored.contains(birth) || copies(of: birth) > 0 { return }
+    if let birth = birth(fields, kind), seen.restored.contains(birth) || copies(of: birth) > 0 { return }
     report("I2", "\(place()): the engine puts t\(new.number) back, which a user replaced by t\(old.number)")
   }
 
@@ -369,24 +327,24 @@ final class Oracle {
 
   /// Takes over what the journal has by now: a cache may be lost later.
   func readJournal() {
-    while let entry = try? cache.read({ try $0.journalEntry(nextJournalEntry) }) {
+    while let entry = try? cache.read({ try $0.journalEntry(seen.nextJournalEntry) }) {
       if entry.write == nil { world.ledger.journal(entry.losers) }
-      nextJournalEntry += 1
+      seen.nextJournalEntry += 1
     }
   }
 
   /// The cache is another: its journal is read from the start.
   func cacheIsExchanged() {
-    nextJournalEntry = 1
-    cacheWasExchanged = true
-    hadRebuild = true
+    seen.nextJournalEntry = 1
+    seen.cacheWasExchanged = true
+    seen.hadRebuild = true
     // One that was moved away before it was marked: nothing tells it from a new one should it come back.
     for (mailbox, box) in world.mailboxes.enumerated() {
       for item in box.items where item.foreignID == nil && item.place != world.place(mailbox, item.kind) {
-        guard let birth = birth(item.fields, item.kind), unknowable[birth] == nil,
+        guard let birth = birth(item.fields, item.kind), seen.unknowable[birth] == nil,
           world.entities.contains(where: { $0.kind == item.kind && self.birth($0.fields, $0.kind) == birth })
         else { continue }
-        unknowable[birth] = 1
+        seen.unknowable[birth] = 1
       }
     }
   }

@@ -15,9 +15,9 @@ struct MadeItems {
 extension Oracle {
   /// I3: what its user moved to another folder is not made anew beside it, be the cache that knew of it lost.
   func noteMade(_ item: SimItem, in mailbox: Int) {
-    madeItems.note(item)
+    seen.madeItems.note(item)
     // A first run to which the mailbox seemed empty after that cannot know of it.
-    guard isFirstRun(item.kind, mailbox), !world.isLanding, !world.isBlind, !wasBlindAfterLoss else { return }
+    guard isFirstRun(item.kind, mailbox), !world.isLanding, !world.isBlind, !seen.wasBlindAfterLoss else { return }
     let moved = world.mailboxes[mailbox].items.filter {
       $0.foreignID == item.foreignID && $0.kind == item.kind && $0.place == .elsewhere && !$0.isUserCopy
         && $0.arrival <= world.sequenceBefore
@@ -29,7 +29,7 @@ extension Oracle {
   /// no place for the creation's mark, nor does anything tell them apart while the cache is there. By their difference now: users may make
   /// the two equal later.
   func noteUnknowable(_ entity: SimEntity, of birth: Int) {
-    guard cacheWasExchanged || !RecordShape.of(entity.kind).isMarkedInERP && doubts > 0 else { return }
+    guard seen.cacheWasExchanged || !RecordShape.of(entity.kind).isMarkedInERP && seen.doubts > 0 else { return }
     let others = world.entities.filter { $0.id != entity.id && $0.kind == entity.kind && self.birth($0.fields, $0.kind) == birth }
     let unknown = others.filter { $0.differs(from: entity) }
     // Nor is anything paired with an item that lies in another folder, or is left out where the record does not name its creation.
@@ -37,9 +37,9 @@ extension Oracle {
       (item.wasElsewhere || !item.hasStayed && !RecordShape.of(item.kind).isMarkedInERP) && item.foreignID == nil
         && item.kind == entity.kind && self.birth(item.fields, item.kind) == birth
     }
-    let isOutside = cacheWasExchanged && world.mailboxes.contains { $0.items.contains(where: isUnmarkedOutside) }
+    let isOutside = seen.cacheWasExchanged && world.mailboxes.contains { $0.items.contains(where: isUnmarkedOutside) }
     if unknown.isEmpty, !isOutside || others.isEmpty { return }
-    unknowable[birth, default: 0] += 1
+    seen.unknowable[birth, default: 0] += 1
     // Nor does anything tell the other event from one that a user of the ERP made.
     for other in unknown { world.mail.cause(other.id) }
   }
@@ -52,7 +52,7 @@ extension Oracle {
     let linked = item.foreignID.flatMap { stamp in try? cache.read { try $0.link(entity: stamp, kind: item.kind, mailbox: box) } }?.itemID
     // Else it takes the linked one's place, and goes with its record.
     guard let linked, others.contains(where: { $0.id == linked && $0.place == item.place }) else { return }
-    if !madeItems.hasOther(than: item), !others.contains(where: { $0.moveKey != item.moveKey }) {
+    if !seen.madeItems.hasOther(than: item), !others.contains(where: { $0.moveKey != item.moveKey }) {
       report("I9", "the engine deletes \(item.id) beside its user's copy, as if it had been made twice")
     }
   }
@@ -61,7 +61,7 @@ extension Oracle {
 extension CalmOracle {
   /// I1: a pair of which nobody took either side out goes on, whatever id a server gave the item meanwhile.
   func checkDetached(_ entity: SimEntity, _ link: Link, _ mailbox: Int) {
-    guard !oracle.hadRebuild, !oracle.mayHaveLeft.contains(entity.id), let key = link.moveKey,
+    guard !oracle.seen.hadRebuild, !oracle.seen.mayHaveLeft.contains(entity.id), let key = link.moveKey,
       let item = world.mailboxes[mailbox].items.first(where: { $0.kind == entity.kind && $0.moveKey == key && !$0.isUserCopy }),
       // The pair may have been a copy's.
       !world.mailboxes[mailbox].items.contains(where: { $0.isUserCopy && $0.moveKey == key }),

@@ -10,6 +10,8 @@ public struct Schedule: Sendable {
   var setup: Setup
   /// What happens, in order.
   public var events: [Event]
+  /// What may happen in it.
+  var repertoire: Repertoire
 
   /// Which events a schedule has many of.
   public enum Flavour: String, Sendable, CaseIterable {
@@ -25,6 +27,15 @@ public struct Schedule: Sendable {
     case series
     /// Few kinds of events, around one or two records, so that they meet in ways that seldom come by chance.
     case dense
+  }
+
+  /// The kinds of events that a history may have, each as often as its weight.
+  struct Repertoire: Sendable {
+    var erpEdits: [ERPEdit] = []
+    var itemEdits: [ItemEdit] = []
+    var acts: [AdminAct] = []
+    /// By the numbers that `Generator` gives them.
+    var faults: [Int] = []
   }
 
   /// How the world looks at first.
@@ -51,6 +62,9 @@ public enum Event: Sendable, Hashable {
   case admin(AdminAct, salt: Int)
   /// Happens in the middle of the next round.
   case interrupt(Interruption)
+  /// The process ends in the middle of the next round, after the call or commit at this place. Takes no time, so that what comes before is as it is
+  /// where the process goes on.
+  case end(Interruption.Place)
   case round(full: Bool)
 }
 

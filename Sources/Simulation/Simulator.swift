@@ -4,6 +4,10 @@ import SyncEngine
 
 /// What one schedule showed.
 public struct Verdict: Sendable {
+  /// Of a run that does not end.
+  static let stuck = Verdict(
+    hash: 0, violations: [Violation(invariant: "engine", text: "it waits for something that never comes")], roundsToCalm: 0, calls: 0)
+
   /// Of everything that happened, in order.
   public var hash: UInt64
   /// Broken invariants, in the order in which they were found.
@@ -30,6 +34,8 @@ public struct Simulator: Sendable {
   static let calmRounds = 4
   /// Between two calm rounds: longer than any pause before another try, in milliseconds.
   static let calmPause: Int64 = 7 * 3_600_000
+  /// Between two events of a schedule, in milliseconds.
+  static let betweenEvents: Int64 = 1000
 
   /// The record types that can be simulated.
   public static let kinds = RecordShape.known
@@ -40,8 +46,7 @@ public struct Simulator: Sendable {
     InlineExecutor.run {
       await Simulation(schedule: schedule, cache: cache, narrate: narrate).run()
     }
-      ?? Verdict(
-        hash: 0, violations: [Violation(invariant: "engine", text: "it waits for something that never comes")], roundsToCalm: 0, calls: 0)
+      ?? .stuck
   }
 
   /// The schedule of a seed.
@@ -54,6 +59,8 @@ public struct Simulator: Sendable {
 /// One run of one schedule. `@unchecked Sendable`: as `World`.
 final class Simulation: @unchecked Sendable {
   private let schedule: Schedule
+  /// The events that have happened, up to the one that happens now.
+  private var position = 0
   let world: World
   private var cache: any RecordStore
   private var kept: MemoryState?
@@ -67,9 +74,13 @@ final class Simulation: @unchecked Sendable {
   private var leftByFirstRun = false
   /// Calls and commits of the schedule's last round, before it comes to rest.
   private(set) var lastRound = (calls: 0, commits: 0)
+  /// Where its process may end.
+  private(set) var moments: Moments
 
-  init(schedule: Schedule, cache: Simulator.Cache, narrate: (@Sendable (String) -> Void)?) {
+  /// - Parameter moments: how many of the places at which the process may end are kept.
+  init(schedule: Schedule, cache: Simulator.Cache, moments: Int = 0, narrate: (@Sendable (String) -> Void)?) {
     self.schedule = schedule
+    self.moments = Moments(limit: moments, seed: schedule.seed)
     world = World(setup: schedule.setup, seed: schedule.seed)
     world.narrate = narrate
     let memory = MemoryStore(world: world)
@@ -85,28 +96,74 @@ final class Simulation: @unchecked Sendable {
     world.oracle = oracle
   }
 
+  /// Goes on where the process of another run ended.
+  /// - Parameter schedule: that run's, up to the round in which the moment lies; then what comes after it.
+  init(schedule: Schedule, after moment: Moment) {
+    self.schedule = schedule
+    moments = Moments(limit: 0, seed: schedule.seed)
+    world = moment.world
+    let memory = MemoryStore(world: world)
+    memory.state = moment.cache
+    cache = memory
+    kept = moment.kept
+    calls = moment.calls
+    // The end of the process is an event too.
+    position = moment.round + 2
+    oracle = Oracle(world: world, cache: cache)
+    oracle.seen = moment.evidence
+    world.oracle = oracle
+    // Its process does not know what became of the write.
+    if case .call = moment.place { oracle.noteDoubt() }
+    world.endProcess()
+  }
+
   func run() async -> Verdict {
+    await wire?.prepare()
+    if moments.limit > 0, let memory = cache as? MemoryStore { world.atBoundary = { [unowned self] place in note(place, memory.state) } }
+    return await goOn()
+  }
+
+  /// Ends the round in which the process ended; then what comes after it.
+  func recover() async -> Verdict {
+    await endRound()
+    world.clock += Simulator.betweenEvents
+    return oracle.seen.violations.isEmpty ? await goOn() : verdict(roundsToCalm: 0)
+  }
+
+  private func note(_ place: Interruption.Place, _ state: MemoryState) {
+    moments.offer {
+      Moment(place: place, round: position, world: World(copying: world), evidence: oracle.seen, cache: state, kept: kept, calls: calls)
+    }
+  }
+
+  private func verdict(roundsToCalm: Int) -> Verdict {
+    Verdict(hash: world.trace.value, violations: oracle.seen.violations, roundsToCalm: roundsToCalm, calls: calls)
+  }
+
+  private func goOn() async -> Verdict {
     defer {
       // The world, its oracle and the cache know each other.
       world.oracle = nil
       wire?.end()
     }
-    await wire?.prepare()
-    for event in schedule.events {
+    while position < schedule.events.count {
+      let event = schedule.events[position]
       switch event {
       case .round(let full):
         await round(full: full, isTold: schedule.flavour == .told && !full)
         lastRound = (world.calls, world.commits)
       case .interrupt(let interruption): world.interruptions.append(interruption)
+      case .end(let place): world.interruptions.append(Interruption(place: place, fault: .crash(after: true)))
       case .admin(let act, let salt) where wire == nil || !act.isOfServers: administer(act, salt)
       default: if let wire { await wire.perform(event) } else { Users(world: world).perform(event) }
       }
-      world.clock += 1000
-      if !oracle.violations.isEmpty { break }
+      position += 1
+      if case .end = event { continue }
+      world.clock += Simulator.betweenEvents
+      if !oracle.seen.violations.isEmpty { break }
     }
-    var rounds = 0
-    if oracle.violations.isEmpty { rounds = await calm() }
-    return Verdict(hash: world.trace.value, violations: oracle.violations, roundsToCalm: rounds, calls: calls)
+    world.atBoundary = nil
+    return verdict(roundsToCalm: oracle.seen.violations.isEmpty ? await calm() : 0)
   }
 
   /// Rounds without faults and edits until nothing is written any more; then everything has to be right.
@@ -118,7 +175,7 @@ final class Simulation: @unchecked Sendable {
     var rounds = 0
     var held = 0
     var isQuiet = false
-    while rounds < Simulator.calmRounds + min(held, Simulator.calmRounds) && !isQuiet && oracle.violations.isEmpty {
+    while rounds < Simulator.calmRounds + min(held, Simulator.calmRounds) && !isQuiet && oracle.seen.violations.isEmpty {
       if schedule.setup.approvesAtEnd { administer(.approve, 0) }
       let isRecovering = hasOpenIntents
       let firstRuns = unfinishedFirstRuns()
@@ -134,7 +191,7 @@ final class Simulation: @unchecked Sendable {
       isQuiet = world.mutations == 0 && !isPostponed && !hasOpenIntents && !hasUnexplainedItems
       world.clock += Simulator.calmPause
     }
-    guard oracle.violations.isEmpty else { return rounds }
+    guard oracle.seen.violations.isEmpty else { return rounds }
     if !isQuiet && world.mutations > 0 { oracle.report("I8", "still writing after \(rounds) calm rounds") }
     for report in reports {
       // An ERP that lists nothing where there was something is not believed, by rule: a person has to look.
@@ -205,8 +262,14 @@ final class Simulation: @unchecked Sendable {
       world.tell("  the round failed: \(error)")
       reports = []
     }
+    await endRound(firstRuns: firstRuns, isTold: isTold)
+  }
+
+  private func endRound(firstRuns: Set<String> = [], isTold: Bool = false) async {
     if world.isCrashed { memory = RoundMemory() }
     await wire?.finishRound()
+    // What a person has to look at only the whole round knows.
+    if reports.contains(where: { $0.counts["left", default: 0] > 0 }) { moments.drop(round: position) }
     for report in reports {
       // What was left alone is looked at again by the nightly comparison of everything, what a first run left by the cycle after it already: of
       // mailboxes that are turned side by side that may be in the same round.
@@ -215,7 +278,8 @@ final class Simulation: @unchecked Sendable {
         if isFirst { leftByFirstRun = true }
         if !isFirst || isTold { world.needsFullRound = true }
       }
-      for (what, count) in report.counts.sorted(by: { $0.key < $1.key }) {
+      // A process that ended reports nothing.
+      for (what, count) in world.isCrashed ? [] : report.counts.sorted(by: { $0.key < $1.key }) {
         world.trace.mix(what)
         world.trace.mix(count)
       }
@@ -265,7 +329,7 @@ final class Simulation: @unchecked Sendable {
     case .flipMerge: change(mailbox) { $0.mergeByEmail.toggle() }
     case .switchEmployee:
       world.isEmployeeOn[mailbox].toggle()
-      oracle.hadRebuild = true
+      oracle.seen.hadRebuild = true
     case .wipeCache: exchangeCache(for: MemoryState(), isNew: true)
     case .keepCache:
       if let memory = cache as? MemoryStore { kept = memory.state }

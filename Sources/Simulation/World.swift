@@ -1,86 +1,5 @@
 import Model
 
-/// A record of the simulated ERP.
-struct SimEntity: Sendable {
-  let id: EntityID
-  let kind: RecordKind
-  let key: String
-  var version: Int
-  var modified: Int64
-  var fields: Fields
-  var owner: String?
-  var isActive = true
-  var operationID: OperationID?
-  var created: Int64
-  /// Position in the order of changes.
-  var sequence: Int
-  /// Of an email activity: its files, by name.
-  var files: [String: [UInt8]]?
-
-  /// Whether anything that is synchronized tells the two apart.
-  func differs(from other: SimEntity) -> Bool {
-    !fields.differences(from: other.fields).isEmpty || isActive != other.isActive || owner != other.owner
-  }
-}
-
-/// An item of a simulated mailbox.
-struct SimItem: Sendable {
-  /// Where it lies.
-  enum Place: Int, Sendable, CaseIterable { case own, policy, elsewhere, trash }
-
-  var id: ItemID
-  let kind: RecordKind
-  var changeKey: Int
-  var place: Place
-  var fields: Fields
-  var foreignID: EntityID?
-  var operationID: OperationID?
-  var isPrivate = false
-  var created: Int64
-  var modified: Int64
-  let moveKey: String
-  /// Position in the order of changes, and the one at which it came to its folder.
-  var sequence: Int
-  var arrival: Int
-  /// A user copied it from another.
-  var isUserCopy = false
-  /// A user copied it from one that the engine had made just before: its marks and times are those of a second one that a server made of the
-  /// same request. Whoever has read the first knows better.
-  var isLikeTwin = false
-  /// It was copied from one that the engine had not read.
-  var isOfUnread = false
-  /// No user has taken it out of its folder or out of what is synchronized.
-  var hasStayed = false
-  /// A user moved it to another folder, once.
-  var wasElsewhere = false
-  /// The version that the engine read last.
-  var seenByEngine = 0
-  /// An attendee's copy of a meeting; nil: an item like any other.
-  var form: ItemForm?
-  /// Of a message: its bytes.
-  var content: [UInt8]?
-}
-
-/// A simulated mailbox.
-struct SimMailbox: Sendable {
-  let address: String
-  var items: [SimItem] = []
-  /// What left a folder, for listings.
-  var departures: [Departure] = []
-  var incarnation = 0
-  /// Which installation says that it serves the mailbox.
-  var ownerMark: OwnerMark?
-  var folders: Set<Int> = []
-
-  struct Departure: Sendable {
-    let id: ItemID
-    let kind: RecordKind
-    let place: SimItem.Place
-    let arrival: Int
-    let sequence: Int
-  }
-}
-
 /// The two servers with their users, the clock and what is due to go wrong, of one schedule.
 ///
 /// `@unchecked Sendable`: a world belongs to one schedule, and all jobs of a schedule run on one thread, one after the other
@@ -120,13 +39,15 @@ final class World: @unchecked Sendable {
   /// Mutating requests that were carried out since the round began, and of them those that runs count, by the name they count them under.
   var mutations = 0
   var carriedOut: [String: Int] = [:]
-  let ledger = Ledger()
+  var ledger = Ledger()
   var mail = MailLedger()
   var oracle: Oracle?
   /// While several mailboxes are turned at once: in which order their requests come.
   var order: SeededRandom?
   /// Hears of everything, for a replay that a person reads.
   var narrate: ((String) -> Void)?
+  /// Hears where the process may end so that something differs: after a write or a commit with which nothing went wrong.
+  var atBoundary: ((Interruption.Place) -> Void)?
 
   init(setup: Schedule.Setup, seed: UInt64) {
     self.setup = setup
@@ -134,6 +55,31 @@ final class World: @unchecked Sendable {
     random = SeededRandom(seed: seed ^ 0x5eed)
     isEmployeeOn = Array(repeating: true, count: setup.mailboxes)
     mailboxes = (0..<setup.mailboxes).map { SimMailbox(address: Self.addresses[$0]) }
+  }
+
+  /// Another of the same: what happens in one does not happen in the other. Requests that are carried out later belong to the first alone, and
+  /// nobody watches or hears the other yet.
+  init(copying other: World) {
+    setup = other.setup
+    policies = other.policies
+    isEmployeeOn = other.isEmployeeOn
+    clock = other.clock
+    trace = other.trace
+    random = other.random
+    entities = other.entities
+    mailboxes = other.mailboxes
+    series = other.series
+    sequence = other.sequence
+    sequenceBefore = other.sequenceBefore
+    nextNumber = other.nextNumber
+    needsFullRound = other.needsFullRound
+    calls = other.calls
+    writes = other.writes
+    commits = other.commits
+    mutations = other.mutations
+    carriedOut = other.carriedOut
+    ledger = other.ledger
+    mail = other.mail
   }
 
   static let addresses = ["a@x.test", "b@x.test", "c@x.test"]
@@ -189,6 +135,9 @@ final class World: @unchecked Sendable {
     interruptions.first { $0.place == place }?.fault
   }
 
+  /// The process ends here, in the middle of a round.
+  func endProcess() { (isCrashed, hadFault) = (true, true) }
+
   static let crash = SyncError(.cancelled, "the simulated process has ended")
 
   /// A call on its way to its server and its answer on the way back, while others overtake them.
@@ -229,7 +178,7 @@ final class World: @unchecked Sendable {
     switch fault {
     case .edit(let event, after: false): Users(world: self).perform(event)
     case .crash(after: false):
-      isCrashed = true
+      endProcess()
       throw Self.crash
     case .loseRequest: throw SyncError(.timedOut, "the request was lost")
     case .delay(let milliseconds) where isWrite:
@@ -265,9 +214,10 @@ final class World: @unchecked Sendable {
       throw SyncError(.timedOut, "the answer was lost")
     case .crash(after: true):
       if isWrite { oracle?.noteDoubt() }
-      isCrashed = true
+      endProcess()
       throw Self.crash
     case .edit(let event, after: true): Users(world: self).perform(event)
+    case nil where isWrite && delayed.isEmpty: atBoundary?(.call(calls))
     default: break
     }
     return answer
@@ -311,12 +261,14 @@ final class World: @unchecked Sendable {
     let fault =
       (isWrite ? interruption(.write(writes)) : endedInWrite ? interruption(.afterWrite(writes)) : nil) ?? interruption(.call(calls))
     endedInWrite = isWrite
-    if fault != nil { hadFault = true }
+    // Until the process ends nothing has gone wrong.
+    if let fault, fault != .crash(after: true) { hadFault = true }
     return fault
   }
 
   /// An edge of a transaction of the cache.
-  func commit(after: Bool) throws(SyncError) {
+  /// - Parameter changed: the transaction changed something.
+  func commit(after: Bool, changed: Bool = false) throws(SyncError) {
     if isCrashed { throw Self.crash }
     if !after { commits += 1 }
     let fault = interruption(.commit(commits))
@@ -324,10 +276,11 @@ final class World: @unchecked Sendable {
     switch fault {
     case .crash(let late) where late == after:
       tell("    … crash \(after ? "after" : "before") commit \(commits)")
-      isCrashed = true
+      endProcess()
       throw Self.crash
     case .diskFull where !after: throw SyncError(.storage, "no space left")
     case .edit(let event, after: let late) where late == after: Users(world: self).perform(event)
+    case nil where after && changed && delayed.isEmpty: atBoundary?(.commit(commits))
     default: break
     }
   }
@@ -335,7 +288,7 @@ final class World: @unchecked Sendable {
   /// Clock, randomness and waiting of the engine.
   var surroundings: Surroundings {
     Surroundings(
-      now: { [self] in Timestamp(milliseconds: clock) }, random: { [self] in random.next() },
+      now: { [self] in Timestamp(milliseconds: clock) }, random: { [self] in isCrashed ? 0 : random.next() },
       sleep: { [self] milliseconds in
         if isCrashed { throw Self.crash }
         clock += milliseconds

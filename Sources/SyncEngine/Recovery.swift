@@ -280,8 +280,14 @@ struct Recovery: Sendable {
         // As it was when the write was decided: a user may have put the item back to what it was before that.
         let item = try link.itemID.flatMap { try transaction.reader.item($0, kind: spoke.kind, mailbox: spoke.mailbox) }?.item.fields
         let source = item.map(support.projected)
-        // A list of people may have been merged from both sides, and the item not have it yet.
-        for field in intent.payload.names where field != .attendees && entity.fields.same(field, in: intent.payload) {
+        for field in intent.payload.names where entity.fields.same(field, in: intent.payload) {
+          if field == .attendees {
+            // May have been merged from both sides, and the item not have it yet: what it did itself is what both agree on.
+            guard let source, let before = link.baseItem?.fields else { continue }
+            base[field] = peopleAgreed(written: source, since: support.projected(before), other: base)
+            link.baseItem?.fields[field] = item?[field]
+            continue
+          }
           base[field] = entity.fields[field]
           if let source, source.same(field, in: intent.payload) { link.baseItem?.fields[field] = item?[field] }
         }

@@ -20,6 +20,11 @@ struct Simulate: ParsableCommand {
   @Flag(help: "Histories of few kinds of events around one or two records.") var dense = false
   @Flag(help: "Ends the process at each call and commit of each history's last round, and compares what both sides come to hold.")
   var ends = false
+  @Option(
+    help:
+      "How many others each history has, which are the same up to a moment at which the process ends; over servers of objects, in memory.")
+  var branches: Int = 0
+  @Option(help: "With --count 1: runs this one of them alone, from its beginning.") var branch: Int?
   @Option(help: "Threads.") var jobs: Int = 2
   @Option(help: "objects: servers of objects; wire: the real adapters over the sandbox, SQLite on a disk that loses what was not synced.")
   var layer: String = "objects"
@@ -43,26 +48,30 @@ struct Simulate: ParsableCommand {
     if series && (layer == "wire" || !wanted.contains(.events)) {
       throw ValidationError("--series needs --kinds events and --layer objects")
     }
+    guard branches == 0 || layer == "objects" && cache == .memory && !ends else {
+      throw ValidationError("--branches needs --layer objects and --cache memory, without --ends")
+    }
     if ends && count == 1 { return try compareEnds(wanted, cache) }
-    if count == 1 { return try single(wanted, cache) }
+    if count == 1 && (branches == 0 || branch != nil) { return try single(wanted, cache) }
     var campaign = Campaign(
       first: seed, count: count, kinds: wanted, flavour: flavour, cache: cache, failureLimit: failures, seconds: seconds,
       printsHashes: hashes)
     campaign.endsProcesses = ends
+    campaign.branches = branches
     let outcome = campaign.run(jobs: jobs)
     print(outcome.summary)
     for failing in outcome.failing.sorted() {
       let options = (layer == "wire" ? " --layer wire" : "") + " --kinds \(kinds)" + (flavour == .usual ? "" : " --\(flavour.rawValue)")
       if ends {
-        print("seed \(failing), replay: concordfs-sim --ends --narrate\(options) --seed \(failing)")
+        print("\(failing), replay: concordfs-sim --ends --narrate\(options) --seed \(failing.seed)")
         continue
       }
-      let schedule = Simulator.schedule(seed: failing, kinds: wanted, flavour: flavour)
+      let schedule = try schedule(of: failing.seed, branch: failing.branch, wanted)
       let kept = whole ? Array(schedule.events.indices) : Shrinker(schedule: schedule, cache: cache).shrink()
       let verdict = Simulator.run(schedule.keeping(kept), cache: cache)
-      print("seed \(failing): \(verdict.violations.first?.description ?? "passes when run alone")")
+      print("\(failing): \(verdict.violations.first?.description ?? "passes when run alone")")
       let events = kept.map(String.init).joined(separator: ",")
-      print("  replay: concordfs-sim --narrate\(options) --seed \(failing) --keep \(events)")
+      print("  replay: concordfs-sim --narrate\(options) \(failing.options(branches)) --keep \(events)")
     }
     if !outcome.failing.isEmpty { throw ExitCode.failure }
   }
@@ -82,8 +91,17 @@ struct Simulate: ParsableCommand {
     if !outcome.violations.isEmpty { throw ExitCode.failure }
   }
 
+  private func schedule(of seed: UInt64, branch: Int?, _ kinds: [RecordKind]) throws -> Simulation.Schedule {
+    let whole = Simulator.schedule(seed: seed, kinds: kinds, flavour: flavour)
+    guard let number = branch else { return whole }
+    guard let schedule = Branches.schedule(of: whole, number: number, limit: branches) else {
+      throw ValidationError("with --branches \(branches) the history of seed \(seed) has no branch \(number)")
+    }
+    return schedule
+  }
+
   private func single(_ kinds: [RecordKind], _ cache: Simulator.Cache) throws {
-    var schedule = Simulator.schedule(seed: seed, kinds: kinds, flavour: flavour)
+    var schedule = try schedule(of: seed, branch: branch, kinds)
     if let keep { schedule = schedule.keeping(keep.split(separator: ",").compactMap { Int($0) }) }
     if narrate {
       print(schedule.setupText)
@@ -95,5 +113,12 @@ struct Simulate: ParsableCommand {
     print("seed \(seed): hash \(String(verdict.hash, radix: 16)), \(verdict.calls) calls, calm after \(verdict.roundsToCalm) rounds")
     for violation in verdict.violations { print(violation) }
     if !verdict.violations.isEmpty { throw ExitCode.failure }
+  }
+}
+
+extension Campaign.Failing {
+  /// What replays it.
+  fileprivate func options(_ branches: Int) -> String {
+    "--seed \(seed)" + (branch.map { " --branches \(branches) --branch \($0)" } ?? "")
   }
 }

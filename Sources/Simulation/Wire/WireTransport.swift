@@ -45,7 +45,7 @@ struct WireTransport: HTTPTransport {
     switch fault {
     case .edit(let event, after: false): await wire.perform(event)
     case .crash(after: false):
-      world.isCrashed = true
+      world.endProcess()
       throw World.crash
     case .loseRequest:
       world.clock += Int64(request.timeoutSeconds) * 1000
@@ -84,7 +84,7 @@ struct WireTransport: HTTPTransport {
       throw SyncError(.unreachable, "the connection was lost before the answer was complete")
     case .crash(after: true):
       if call.isWrite { world.oracle?.noteDoubt() }
-      world.isCrashed = true
+      world.endProcess()
       throw World.crash
     case .edit(let event, after: true): await wire.perform(event)
     default: break
