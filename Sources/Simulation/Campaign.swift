@@ -59,6 +59,8 @@ public struct Campaign: Sendable {
   public struct Outcome: Sendable {
     /// Schedules run.
     public var done: UInt64 = 0
+    /// Seeds that they are of: fewer where histories have branches.
+    public var seeds: UInt64 = 0
     /// Those that broke an invariant.
     public var failing: [Failing] = []
     /// Requests that the engine made.
@@ -74,6 +76,7 @@ public struct Campaign: Sendable {
 
     mutating func note(_ seed: UInt64, branch: Int? = nil, _ violation: Violation?) {
       done += 1
+      if branch == nil { seeds += 1 }
       guard let violation else { return }
       failing.append(Failing(seed: seed, branch: branch))
       byInvariant[violation.invariant, default: 0] += 1
@@ -90,7 +93,7 @@ public struct Campaign: Sendable {
       let rate = seconds > 0 ? Int(Double(done) / seconds) : 0
       let broken = byInvariant.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
       let what = ends > 0 ? "\(ends) ends of the process" : "\(calls) calls, at rest after at most \(longestCalm) rounds"
-      return "\(done) schedules, \(failing.count) failing\(broken.isEmpty ? "" : " (\(broken))"), \(what), \(rate)/s"
+      return "\(done) schedules, \(failing.count) failing\(broken.isEmpty ? "" : " (\(broken))"), \(what), of \(seeds) seeds, \(rate)/s"
     }
   }
 

@@ -1,6 +1,8 @@
 import Model
 import Testing
 
+import struct Simulation.Schedule
+
 @testable import Simulation
 
 /// The engine on rails: the same seed does the same, over either cache, and no seed breaks an invariant.
