@@ -52,6 +52,8 @@ struct CalmOracle {
         // Nor is one taken away whose delete was discarded with a held plan.
         if items.contains(where: { isDiscarded("item:\($0.id)", kind, mailbox) }) { continue }
         if let stamp, oracle.seen.copiesTaken[stamp]?.contains(mailbox) ?? false { continue }
+        // Both were edited: their user took the category from each.
+        if items.allSatisfy({ !($0.fields[.categories]?.elements ?? []).contains("ERP") && !$0.hasStayed }) { continue }
         oracle.report("I3", "\(items.map(\.id.rawValue)) in mailbox \(mailbox) are all \(stamp?.rawValue ?? "")")
       }
     }
@@ -120,6 +122,8 @@ struct CalmOracle {
         }
         if isKnownElsewhere || isLeft("entity:\(entity.id)", kind, mailbox) || isAbandoned(entity) { continue }
         if isUnexplained(birth, kind, box) { continue }
+        // A delete against the direction stands until its source changes, also where another mailbox's item made the record anew.
+        if section.direction == .toExchange, let birth, oracle.seen.deletedInMailbox[birth.number]?.contains(mailbox) ?? false { continue }
         oracle.report("I1", "\(entity.id) is in scope of mailbox \(mailbox) and has no item there")
         continue
       }

@@ -6,8 +6,8 @@ struct Evidence: Sendable {
   /// Broken invariants, in the order in which they were found.
   var violations: [Violation] = []
 
-  /// Births of records that a user deleted in a mailbox.
-  var deletedInMailbox: Set<Int> = []
+  /// The mailboxes in which a user deleted a record, by birth.
+  var deletedInMailbox: [Int: Set<Int>] = [:]
   /// The mailboxes in which a user deleted an item with the stamp: of a merged record the births differ.
   var itemsDeleted: [EntityID: Set<Int>] = [:]
   /// The mailboxes in which a user moved an item with the stamp out of its folder since the round began.

@@ -25,7 +25,7 @@ final class MemoryStore: RecordStore, @unchecked Sendable {
       let answer = try body(transaction)
       try world.commit(after: false)
       transaction.isCommitted = true
-      try world.commit(after: true, changed: transaction.hasChanged)
+      try world.commit(after: true, changed: world.atBoundary != nil && transaction.hasChanged)
       return answer
     } catch {
       if !transaction.isCommitted { transaction.takeBack() }

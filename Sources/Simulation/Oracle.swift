@@ -63,7 +63,7 @@ final class Oracle {
   func beginRound() { (seen.movedAway, seen.restoredNow) = ([:], []) }
 
   func userDeleted(_ item: SimItem, in mailbox: Int) {
-    if let birth = birth(item.fields, item.kind) { seen.deletedInMailbox.insert(birth) }
+    if let birth = birth(item.fields, item.kind) { seen.deletedInMailbox[birth, default: []].insert(mailbox) }
     if let stamp = item.foreignID { seen.itemsDeleted[stamp, default: []].insert(mailbox) }
   }
 
@@ -86,9 +86,11 @@ final class Oracle {
 
   /// An item that was linked without a mark gets one once the policy wants it, or the ERP's id before that.
   private func isMarkedAnew(_ item: SimItem, _ update: ItemUpdate, _ mailbox: Int) -> Bool {
-    guard seen.mayBearNoMark.contains(mailbox), let categories = update.changes.isEmpty ? .set(["ERP"]) : update.changes[.categories] else {
-      return false
-    }
+    // A match whose first half was written when the policy changed goes on with its values.
+    let isHalfMatched = item.foreignID == nil && update.foreignID != nil
+    guard seen.mayBearNoMark.contains(mailbox),
+      let categories = update.changes.isEmpty || isHalfMatched ? .set(["ERP"]) : update.changes[.categories]
+    else { return false }
     var marked = item
     marked.fields[.categories] = categories
     return CalmOracle(oracle: self).isInScope(marked, mailbox, isLinked: true)
@@ -132,10 +134,11 @@ final class Oracle {
     if entity.kind == .emails { report("I9", "the engine deletes the email \(entity.id)") }
     checkDirection(.erp, entity.kind, what: "deletes \(entity.id)")
     checkIntent("deletes \(entity.id)") { $0.side == .erp && $0.entityID == entity.id }
-    if let birth = birth(entity.fields, entity.kind), !seen.deletedInMailbox.contains(birth), seen.itemsDeleted[entity.id] == nil {
+    if let birth = birth(entity.fields, entity.kind), seen.deletedInMailbox[birth] == nil, seen.itemsDeleted[entity.id] == nil {
       report("I9", "the engine deletes \(entity.id) that nobody deleted in a mailbox")
     }
     for entry in entity.fields.entries { checkOverwrite(entry.value, by: nil, "\(entity.id).\(entry.field), deleted") }
+    noteLeftByAddress(entity)
   }
 
   func engineCreates(_ item: SimItem, in mailbox: Int) {
@@ -197,7 +200,9 @@ final class Oracle {
     }
     checkSeries(item)
     // What it was copied from was not known, or is gone.
-    let isOfGone = item.foreignID.map { seen.itemsDeleted[$0]?.contains(mailbox) ?? false } ?? false
+    let isDeleted = item.foreignID.map { seen.itemsDeleted[$0]?.contains(mailbox) ?? false } ?? false
+    let isOfGone =
+      isDeleted || world.mailboxes[mailbox].items.contains { $0.moveKey == item.moveKey && $0.place == .elsewhere && !$0.isUserCopy }
     let isUnknowable = item.isLikeTwin && (item.isOfUnread || seen.cacheWasExchanged || isOfGone)
     if item.isUserCopy && link(of: item, in: mailbox) == nil {
       if !isUnknowable { report("I6", "the engine deletes the user's copy \(item.id)") }

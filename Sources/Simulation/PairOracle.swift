@@ -25,6 +25,17 @@ extension Oracle {
     if !moved.isEmpty { report("I3", "\(item.id) is made though its user moved \(moved.map(\.id.rawValue)) elsewhere") }
   }
 
+  /// Items that were left alone since their address is that of a record with another item: that it is gone only comparing everything finds.
+  func noteLeftByAddress(_ entity: SimEntity) {
+    guard let address = entity.fields.text(.email1)?.lowercased() else { return }
+    for (mailbox, box) in world.mailboxes.enumerated() where world.policies[mailbox].sections[entity.kind]?.mergeByEmail ?? false {
+      let isLeft = box.items.contains {
+        $0.kind == entity.kind && $0.fields.text(.email1)?.lowercased() == address && link(of: $0, in: mailbox) == nil
+      }
+      if isLeft { world.needsFullRound = true }
+    }
+  }
+
   /// A cache that is lost before the item was marked, whose record is changed before the rebuild: nothing tells the two apart. Where the ERP has
   /// no place for the creation's mark, nor does anything tell them apart while the cache is there. By their difference now: users may make
   /// the two equal later.

@@ -14,6 +14,7 @@ extension Planner {
     planner.folder = folder
     planner.settlingMilliseconds = cycle.guards.settlingMilliseconds
     planner.discarded = try cycle.parts.store.read { try Discarded(cycle.spoke, $0) }
+    planner.beingRemade = try cycle.parts.store.read { try Successors.inDoubt(cycle.spoke, $0) }
     if isFirstRun && cycle.spoke.kind == .events {
       planner.occurrences = try cycle.parts.store.read { try OccurrenceMatches(spoke: cycle.spoke, employee: cycle.employee, $0) }
     }

@@ -15,6 +15,8 @@ struct Planner: Sendable {
   /// On a first run: records whose items were not marked yet when the cache was lost.
   var orphans = Orphans()
   var former = FormerMarks()
+  /// Deleted records that another mailbox's item was being made anew from when its process ended, by that creation.
+  var beingRemade: [OperationID: EntityID] = [:]
   /// Steps of discarded holds.
   var discarded = Discarded()
   /// The policy's folder; nil: a plan for one that is not there yet.
@@ -194,15 +196,26 @@ struct Planner: Sendable {
       link.baseEntity?.version = nil
       return Pair(link: link, entity: heir, item: item, isMatched: true)
     }
+    if link.state == .linked, let gone = entity, gone.isDeleted, beingRemade.values.contains(gone.entity.id) {
+      return Pair(link: link, entity: gone, item: item, obstacle: Self.mayHaveHeir)
+    }
     // Neither is a side that was never read again after its contents were lost.
     if link.state == .linked, entity == nil && spoke.kind != .emails || item == nil { return nil }
     return Pair(link: link, entity: entity, item: item)
   }
 
+  private static let mayHaveHeir =
+    "deleted in the ERP, and whether another mailbox's item has become a record in its place is not known yet: waits for that"
+
   private func entityPair(_ id: EntityID, _ reader: any RecordReader) throws -> Pair? {
     guard let entity = try reader.entity(id, kind: spoke.kind), !entity.isDeleted else { return nil }
     if let link = try reader.link(entity: id, kind: spoke.kind, mailbox: spoke.mailbox) { return try linkedPair(link, reader) }
     if let link = try Successors.link(before: id, spoke, reader), link.state == .linked { return try linkedPair(link, reader) }
+    if let former = entity.entity.operationID.flatMap({ beingRemade[$0] }),
+      try reader.link(entity: former, kind: spoke.kind, mailbox: spoke.mailbox) != nil
+    {
+      return Pair(entity: entity, obstacle: Self.mayHaveHeir)
+    }
     if let operation = entity.entity.operationID, try reader.meta(Recovery.abandoned(operation)) != nil {
       return Pair(entity: entity, obstacle: "made by a write that was taken for lost and done again: delete one of the two in the ERP")
     }

@@ -105,6 +105,10 @@ struct Recovery: Sendable {
         Pair(link: replaced), entity: entity, item: item, baseEntity: Base(fields: intent.payload.restricted(to: erp.fields), version: nil),
         baseItem: Base(fields: mailbox.projected(intent.payload), version: nil), operation: intent.id, origin: .erp, at: now, transaction)
       if current == nil { try transaction.reportUnread(item, kind: spoke.kind, mailbox: spoke.mailbox) }
+      // Its user moved it to another folder meanwhile, of which no listing tells: the reading that follows looks for it.
+      if let place = item.folder, place != executor.folder {
+        try transaction.reportRemoved(item.version.id, kind: spoke.kind, mailbox: spoke.mailbox)
+      }
       try transaction.close(intent.id)
     }
   }

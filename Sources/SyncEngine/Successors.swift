@@ -18,6 +18,14 @@ enum Successors {
     try transaction.setMeta(originKey(entity.id, link.kind), old.rawValue)
   }
 
+  /// Deleted records that the items of other mailboxes were to be made anew from, by creations that were not looked up yet.
+  static func inDoubt(_ spoke: Spoke, _ reader: any RecordReader) throws -> [OperationID: EntityID] {
+    let creations = try reader.openIntents(mailbox: nil).filter {
+      $0.kind == spoke.kind && $0.mailbox != spoke.mailbox && $0.side == .erp && $0.action == "create" && $0.sends > 0
+    }
+    return creations.reduce(into: [:]) { $0[$1.id] = $1.entityID }
+  }
+
   /// The living record that takes the place of a deleted one, whose own successor may be deleted too.
   static func heir(of id: EntityID, _ kind: RecordKind, _ reader: any RecordReader) throws -> StoredEntity? {
     var (id, seen) = (id, Set<EntityID>())
