@@ -186,8 +186,10 @@ final class Simulation: @unchecked Sendable {
       if !isRecovering { checkAccounts() }
       // What waited for a person is carried out a round later.
       if reports.contains(where: { $0.hold != nil }) { held += 1 }
-      // What a first run leaves alone the next cycle decides.
-      let isPostponed = reports.contains { $0.counts["left", default: 0] > 0 && firstRuns.contains("\($0.employee)/\($0.kind.rawValue)") }
+      // What a first run leaves alone the next cycle decides, and which occurrences' days are over by now.
+      let isPostponed = reports.contains {
+        (schedule.setup.hasSeries || $0.counts["left", default: 0] > 0) && firstRuns.contains("\($0.employee)/\($0.kind.rawValue)")
+      }
       isQuiet = world.mutations == 0 && !isPostponed && !hasOpenIntents && !hasUnexplainedItems
       world.clock += Simulator.calmPause
     }

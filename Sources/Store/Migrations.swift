@@ -28,6 +28,9 @@ enum Migrations {
       // Every cycle asks, and mostly there is none.
       try db.execute(sql: "CREATE INDEX item_unlisted ON item (mailbox, kind) WHERE unlisted = 1")
     }
+    migrator.registerMigration("what a write empties") { db in
+      try db.execute(sql: "ALTER TABLE intent ADD COLUMN cleared TEXT NOT NULL DEFAULT ''")
+    }
     return migrator
   }
 

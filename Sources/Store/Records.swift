@@ -171,6 +171,8 @@ public struct Intent: Sendable, Hashable {
   public var itemID: ItemID?
   /// The values sent.
   public var payload: Fields
+  /// The fields that the write empties.
+  public var cleared: Set<Field>
   /// How often it was about to be sent.
   public var sends: Int
   /// When.
@@ -179,7 +181,7 @@ public struct Intent: Sendable, Hashable {
   /// Creates the value from its parts.
   public init(
     id: OperationID, run: String, mailbox: Mailbox, kind: RecordKind, side: SystemSide, action: String, link: Int64?, entityID: EntityID?,
-    itemID: ItemID?, payload: Fields, sends: Int, time: Timestamp
+    itemID: ItemID?, payload: Fields, cleared: Set<Field> = [], sends: Int, time: Timestamp
   ) {
     self.id = id
     self.run = run
@@ -191,6 +193,7 @@ public struct Intent: Sendable, Hashable {
     self.entityID = entityID
     self.itemID = itemID
     self.payload = payload
+    self.cleared = cleared
     self.sends = sends
     self.time = time
   }

@@ -3,7 +3,7 @@ public import Model
 
 extension StoreReader {
   private static let intentColumns =
-    "SELECT id, run, mailbox, kind, side, action, link, entity_id, item_id, payload, sends, time FROM intent "
+    "SELECT id, run, mailbox, kind, side, action, link, entity_id, item_id, payload, sends, time, cleared FROM intent "
 
   /// Writes whose outcome is not known, oldest first.
   /// - Parameter mailbox: nil: of all mailboxes.
@@ -13,9 +13,11 @@ extension StoreReader {
         id: OperationID(rawValue: row[0]), run: row[1], mailbox: Mailbox(address: row[2]), kind: try row.kind(3), side: row.side(4),
         action: row[5],
         link: row[6], entityID: (row[7] as String?).map(EntityID.init), itemID: (row[8] as String?).map(ItemID.init),
-        payload: try Coding.record(Fields.self, row[9]), sends: row[10], time: row.time(11))
+        payload: try Coding.record(Fields.self, row[9]), cleared: Self.fields(row[12]), sends: row[10], time: row.time(11))
     }
   }
+
+  private static func fields(_ text: String) -> Set<Field> { Set(text.split(separator: "\n").map { Field(rawValue: String($0)) }) }
 
   private static let retryColumns = "SELECT mailbox, kind, subject, tries, since, next_at, set_aside, reason FROM retry "
 

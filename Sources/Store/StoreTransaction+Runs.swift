@@ -5,10 +5,11 @@ extension StoreTransaction {
   /// Records what is about to be written, before it is.
   public func open(_ intent: Intent) throws {
     try db.run(
-      "INSERT OR REPLACE INTO intent VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO intent VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       [
         intent.id.rawValue, intent.run, intent.mailbox.address, intent.kind.rawValue, intent.side.rawValue, intent.action, intent.link,
         intent.entityID?.rawValue, intent.itemID?.rawValue, try Coding.recordText(intent.payload), intent.sends, intent.time.milliseconds,
+        intent.cleared.map(\.rawValue).sorted().joined(separator: "\n"),
       ])
   }
 

@@ -16,12 +16,22 @@ struct Adoption: Sendable {
     let sent = support.projected(intent.payload)
     let equal = candidates.filter { candidate in
       candidate.operationID == nil && candidate.owner.map { executor.employee?.ownerCodes.contains($0) ?? false } ?? false
-        && sent.names.allSatisfy { sent.same($0, in: candidate.fields) }
+        && isContained(sent, candidate)
     }
     return try executor.parts.store.read { reader in
-      try equal.sorted { $0.key < $1.key }.first {
-        try reader.link(entity: $0.id, kind: executor.spoke.kind, mailbox: executor.spoke.mailbox) == nil
+      let others = try reader.openIntents(mailbox: executor.spoke.mailbox)
+        .filter { $0.id != intent.id && $0.kind == executor.spoke.kind && $0.side == .erp && $0.action == intent.action }
+        .map { support.projected($0.payload) }
+      return try equal.sorted { $0.key < $1.key }.first { candidate in
+        // One that has more may be what another creation in doubt made: of a copy that its user changed.
+        let isAnothers = others.contains { isContained($0, candidate) && excess($0, candidate) < excess(sent, candidate) }
+        return try !isAnothers && reader.link(entity: candidate.id, kind: executor.spoke.kind, mailbox: executor.spoke.mailbox) == nil
       }
     }
   }
+
+  private func isContained(_ sent: Fields, _ candidate: Entity) -> Bool { sent.names.allSatisfy { sent.same($0, in: candidate.fields) } }
+
+  /// How many fields of the record the creation did not send.
+  private func excess(_ sent: Fields, _ candidate: Entity) -> Int { candidate.fields.differences(from: sent).count }
 }

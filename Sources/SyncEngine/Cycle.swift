@@ -89,10 +89,16 @@ struct Cycle: Sendable {
     }
     // A mailbox that a lost cache served and that lists nothing may only seem empty: what it brings next is compared as in a first run too.
     let seemsEmpty = isFirstRun && owner.hasLostCache(spoke) ? try listsNothing() : false
+    // What a first run whose process ended left alone nobody counted.
+    let isResumed = isFirstRun ? try hasProgress() : false
     guard try await decideAndWrite(isFirstRun: isFirstRun, executor, &report, progress), report.failures == 0 else { return }
     if seemsEmpty { try parts.store.write { try $0.setCursor(spoke.folderCursor(folder), nil) } }
-    if isFirstRun && !seemsEmpty { try endFirstRun(leftSome: report.counts["left", default: 0] > 0) }
+    if isFirstRun && !seemsEmpty { try endFirstRun(leftSome: isResumed || report.counts["left", default: 0] > 0) }
     if !entitiesOnly { try parts.store.write { try Marks.settle(spoke, $0) } }
+  }
+
+  private func hasProgress() throws(SyncError) -> Bool {
+    try parts.store.read { reader in try SystemSide.allCases.contains { try reader.cursor(spoke.progressCursor($0)) != nil } }
   }
 
   private func listsNothing() throws(SyncError) -> Bool {

@@ -165,7 +165,7 @@ struct Executor: Sendable {
       id: write.operation, run: run, mailbox: spoke.mailbox, kind: spoke.kind, side: write.action.writtenSide,
       action: write.action.intentName,
       link: write.pair.link?.id, entityID: write.pair.entity?.entity.id, itemID: write.pair.item?.item.version.id,
-      payload: write.action.payload,
+      payload: write.action.payload, cleared: write.action.cleared,
       sends: 0, time: now)
   }
 
@@ -286,6 +286,14 @@ extension Action {
   var writtenFields: Set<Field> {
     switch step {
     case .updateItem(let changes, _), .updateEntity(let changes, _): Set(changes.keys)
+    default: []
+    }
+  }
+
+  /// The fields that an update empties.
+  var cleared: Set<Field> {
+    switch step {
+    case .updateItem(let changes, _), .updateEntity(let changes, _): Set(changes.filter { $0.value == nil }.keys)
     default: []
     }
   }

@@ -117,11 +117,11 @@ struct Recovery: Sendable {
     guard let id = intent.itemID else { return try close(intent) }
     let read = try await exchange.items([id], kind: spoke.kind, in: spoke.mailbox)
     guard case .success(let item)? = read.first else { return try closeInDoubt(intent, isDone: false) }
-    if !intent.payload.names.allSatisfy({ item.fields.same($0, in: intent.payload) }) { try noteDoubt(intent) }
+    if !intent.written.allSatisfy({ item.fields.same($0, in: intent.payload) }) { try noteDoubt(intent) }
     try parts.store.write { transaction in
       _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox)
       if var link = try transaction.reader.link(item: id, kind: spoke.kind, mailbox: spoke.mailbox), var base = link.baseItem?.fields {
-        for field in intent.payload.names where item.fields.same(field, in: intent.payload) {
+        for field in intent.written where item.fields.same(field, in: intent.payload) {
           try takeForAgreed(field, intent, since: base, &link, transaction.reader)
           base[field] = item.fields[field]
         }
@@ -133,7 +133,7 @@ struct Recovery: Sendable {
     }
   }
 
-  /// What reached an item is what its record had: where a user put the record back to what it was before that, it has changed since.
+  /// What reached an item is what its record had when that was decided, whatever the record has become since.
   private func takeForAgreed(
     _ field: Field, _ intent: Intent, since base: Fields, _ link: inout Link, _ reader: any RecordReader
   ) throws {
@@ -143,8 +143,9 @@ struct Recovery: Sendable {
     let sent = parts.erp.support(for: spoke.kind).projected(intent.payload)
     if field == .attendees {
       link.baseEntity?.fields[field] = peopleAgreed(written: intent.payload, since: base, other: former)
-    } else if sent[field] != nil, entity.entity.fields.same(field, in: former) {
-      link.baseEntity?.fields[field] = sent[field]
+    } else if sent[field] != nil || intent.cleared.contains(field) {
+      let inItem = exchange.support(for: spoke.kind).projected(entity.entity.fields)
+      link.baseEntity?.fields[field] = inItem.same(field, in: intent.payload) ? entity.entity.fields[field] : sent[field]
     }
   }
 
@@ -284,7 +285,7 @@ struct Recovery: Sendable {
         // As it was when the write was decided: a user may have put the item back to what it was before that.
         let item = try link.itemID.flatMap { try transaction.reader.item($0, kind: spoke.kind, mailbox: spoke.mailbox) }?.item.fields
         let source = item.map(support.projected)
-        for field in intent.payload.names where entity.fields.same(field, in: intent.payload) {
+        for field in intent.written where entity.fields.same(field, in: intent.payload) {
           if field == .attendees {
             // May have been merged from both sides, and the item not have it yet: what it did itself is what both agree on.
             guard let source, let before = link.baseItem?.fields else { continue }
@@ -337,4 +338,9 @@ struct Recovery: Sendable {
   }
 
   private func close(_ intent: Intent) throws(SyncError) { try parts.store.write { try $0.close(intent.id) } }
+}
+
+extension Intent {
+  /// What the write fills and empties.
+  fileprivate var written: [Field] { payload.names + cleared.sorted() }
 }
