@@ -306,24 +306,25 @@ struct Recovery: Sendable {
 
   /// A matched pair whose first write arrived is a pair, though its link could not be kept.
   private func keepMatch(_ intent: Intent, _ entity: Entity, _ transaction: any RecordTransaction) throws {
-    guard hasArrived(intent, in: entity.fields), intent.link == nil, let id = intent.itemID,
+    guard intent.link == nil, let agreed = arrived(intent, in: entity.fields), let id = intent.itemID,
       let item = try transaction.reader.item(id, kind: spoke.kind, mailbox: spoke.mailbox), item.presence == .present
     else { return }
-    try executor.outcome.noteMatch(entity, item.item, agreed: parts.erp.support(for: spoke.kind).projected(intent.payload), transaction)
+    try executor.outcome.noteMatch(entity, item.item, agreed: agreed, transaction)
   }
 
-  /// Whether a write arrived: one value of it is enough, for a user may have changed the others since.
-  private func hasArrived(_ intent: Intent, in fields: Fields) -> Bool {
-    intent.payload.names.contains { fields.same($0, in: intent.payload) }
+  /// What of a write arrived, for a user may have changed the rest since; nil: nothing did, or it never was sent. Who changed what did not arrive is
+  /// not known: a status may be the same by chance.
+  private func arrived(_ intent: Intent, in fields: Fields) -> Fields? {
+    let names = intent.payload.names.filter { fields.same($0, in: intent.payload) }
+    return names.isEmpty ? nil : parts.erp.support(for: spoke.kind).projected(intent.payload.restricted(to: Set(names)))
   }
 
   private func keepMatch(_ intent: Intent, _ item: Item, _ transaction: any RecordTransaction) throws {
-    guard hasArrived(intent, in: item.fields), intent.link == nil, let id = intent.entityID,
+    guard intent.link == nil, let agreed = arrived(intent, in: item.fields), let id = intent.entityID,
       let entity = try transaction.reader.entity(id, kind: spoke.kind),
       !entity.isDeleted
     else { return }
-    try executor.outcome.noteMatch(
-      entity.entity, item, agreed: parts.erp.support(for: spoke.kind).projected(intent.payload), transaction)
+    try executor.outcome.noteMatch(entity.entity, item, agreed: agreed, transaction)
   }
 
   /// A write that will be tried again, though it may have told others already.

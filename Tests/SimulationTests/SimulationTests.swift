@@ -81,7 +81,7 @@ import struct Simulation.Schedule
 
   @Test(
     arguments: [
-      809, 10695, 14206, 16595, 17174, 17733, 20565, 22018, 22597, 23039, 113109, 409443, 413850, 417944, 419753, 734098, 801571,
+      809, 10695, 481706, 14206, 16595, 17174, 17733, 20565, 22018, 22597, 23039, 113109, 409443, 413850, 417944, 419753, 734098, 801571,
       815150, 826903,
     ] as [UInt64])
   func `a history of series that failed once passes`(seed: UInt64) {
@@ -101,6 +101,28 @@ import struct Simulation.Schedule
     [RecordKind.contacts, .tasks, .events])
   func `a dense history that failed once passes`(seed: UInt64, kind: RecordKind) {
     #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [kind], flavour: .dense)).violations.isEmpty)
+  }
+
+  /// Of the kinds and flavour of a campaign: the seed and number of each branch that failed once.
+  private static let branches: [([RecordKind], Schedule.Flavour, [(UInt64, Int)])] = [
+    ([.contacts], .usual, [(411367, 2), (411367, 5), (416570, 3)]),
+    ([.contacts], .rare, [(405120, 3), (411367, 2), (413846, 3), (416429, 1), (420143, 2), (420803, 4)]),
+    ([.events], .usual, [(403076, 0)]),
+    ([.tasks], .usual, [(406420, 10)]),
+    ([.tasks], .rare, [(413403, 5)]),
+    ([.events], .rare, [(410659, 10), (417372, 1), (418624, 10)]),
+    ([.events], .series, [(400356, 9), (405222, 8), (405273, 1), (422062, 7)]),
+  ]
+
+  @Test func `a branch that failed once passes`() {
+    for (kinds, flavour, names) in Self.branches {
+      for (seed, number) in names {
+        let branches = Branches(of: Simulator.schedule(seed: seed, kinds: kinds, flavour: flavour), limit: 12)
+        #expect(branches.others.indices.contains(number))
+        let broken = branches.others.enumerated().filter { !$0.element.violations.isEmpty }.map(\.offset)
+        #expect(broken.isEmpty, "\(kinds) \(flavour) seed \(seed)")
+      }
+    }
   }
 
   /// Seeds that failed once, each with what it found: they stay right.
