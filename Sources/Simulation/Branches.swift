@@ -58,9 +58,9 @@ public struct Branches: Sendable {
   /// What each of the others showed; none where the history itself breaks an invariant.
   public let others: [Verdict]
 
-  /// Runs a history and so many others.
-  public init(of schedule: Schedule, limit: Int) {
-    let (verdict, moments) = Self.whole(schedule, limit)
+  /// Runs a history and so many others, which only the cache in memory has.
+  public init(of schedule: Schedule, limit: Int, cache: Simulator.Cache = .memory) {
+    let (verdict, moments) = Self.whole(schedule, limit, cache)
     whole = verdict
     others =
       verdict.violations.isEmpty
@@ -69,23 +69,19 @@ public struct Branches: Sendable {
       } : []
   }
 
-  /// Runs a history alone.
-  init(of schedule: Schedule, cache: Simulator.Cache) {
-    whole = Simulator.run(schedule, cache: cache)
-    others = []
-  }
-
   /// One of the others, as a schedule of its own, to be run from its beginning.
   /// - Parameter number: its place in `others`.
   /// - Returns: nil: there is none with this number.
   public static func schedule(of schedule: Schedule, number: Int, limit: Int) -> Schedule? {
-    let moments = whole(schedule, limit).moments
+    let moments = whole(schedule, limit, .memory).moments
     return moments.indices.contains(number) ? schedule.branch(at: moments[number], number: number) : nil
   }
 
-  private static func whole(_ schedule: Schedule, _ limit: Int) -> (verdict: Verdict, moments: [Moment]) {
+  private static func whole(
+    _ schedule: Schedule, _ limit: Int, _ cache: Simulator.Cache
+  ) -> (verdict: Verdict, moments: [Moment]) {
     InlineExecutor.run {
-      let simulation = Simulation(schedule: schedule, cache: .memory, moments: limit, narrate: nil)
+      let simulation = Simulation(schedule: schedule, cache: cache, moments: limit, narrate: nil)
       let verdict = await simulation.run()
       return (verdict, simulation.moments.all)
     } ?? (.stuck, [])

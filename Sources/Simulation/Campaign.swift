@@ -115,7 +115,7 @@ public struct Campaign: Sendable {
             continue
           }
           let schedule = Simulator.schedule(seed: seed, kinds: kinds, flavour: flavour)
-          let run = branches > 0 ? Branches(of: schedule, limit: branches) : Branches(of: schedule, cache: cache)
+          let run = Branches(of: schedule, limit: branches, cache: cache)
           if printsHashes {
             for (name, verdict) in zip(["\(seed)"] + run.others.indices.map { "\(seed) branch \($0)" }, [run.whole] + run.others) {
               print(name, String(verdict.hash, radix: 16))

@@ -312,7 +312,7 @@ struct Recovery: Sendable {
     try executor.outcome.noteMatch(entity, item.item, agreed: agreed, transaction)
   }
 
-  /// What of a write arrived, for a user may have changed the rest since; nil: nothing did, or it never was sent. Who changed what did not arrive is
+  /// What of a write arrived, for a user may have changed the rest since; nil: nothing did. Who changed what did not arrive is
   /// not known: a status may be the same by chance.
   private func arrived(_ intent: Intent, in fields: Fields) -> Fields? {
     let names = intent.payload.names.filter { fields.same($0, in: intent.payload) }

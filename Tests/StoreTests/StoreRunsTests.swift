@@ -13,7 +13,7 @@ import Testing
     func intent(_ id: String, _ mailbox: Mailbox) -> Intent {
       Intent(
         id: OperationID(rawValue: id), run: "r", mailbox: mailbox, kind: .events, side: .exchange, action: "create", link: 7,
-        entityID: EntityID(rawValue: "e1"), itemID: nil, payload: Samples.fields, sends: 0, time: Samples.noon)
+        entityID: EntityID(rawValue: "e1"), itemID: nil, payload: Samples.fields, cleared: [.notes, .spouse], sends: 0, time: Samples.noon)
     }
     try store.write { transaction in
       for (id, mailbox) in [("02", Samples.bob), ("01", Samples.alice), ("03", Samples.alice)] { try transaction.open(intent(id, mailbox)) }
