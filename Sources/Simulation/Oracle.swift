@@ -123,10 +123,13 @@ final class Oracle {
     if !entity.fields.hasStatusCounterpart && !world.isLanding {
       report("I6", "the engine writes to \(entity.id), whose status has no counterpart")
     }
+    // Of an item that was made twice and that a user changed nothing tells what it was before: in the place of the other, which a user deleted, it is
+    // compared like a match.
+    let hasTwin = seen.itemsDeleted[entity.id] != nil && seen.madeItems.hasSeveral(of: entity.id)
     for (field, value) in changes {
       if let token = Token(value) { world.ledger.wasInERP.insert(token.number) }
       checkOverwrite(entity.fields[field], by: value, "\(entity.id).\(field)")
-      checkUndone(entity.fields, entity.kind, field, by: value, "\(entity.id).\(field)")
+      if !hasTwin { checkUndone(entity.fields, entity.kind, field, by: value, "\(entity.id).\(field)") }
     }
   }
 
@@ -202,7 +205,8 @@ final class Oracle {
     // What it was copied from was not known, or is gone.
     let isDeleted = item.foreignID.map { seen.itemsDeleted[$0]?.contains(mailbox) ?? false } ?? false
     let isOfGone =
-      isDeleted || world.mailboxes[mailbox].items.contains { $0.moveKey == item.moveKey && $0.place == .elsewhere && !$0.isUserCopy }
+      isDeleted
+      || world.mailboxes[mailbox].items.contains { $0.moveKey == item.moveKey && [.elsewhere, .trash].contains($0.place) && !$0.isUserCopy }
     let isUnknowable = item.isLikeTwin && (item.isOfUnread || seen.cacheWasExchanged || isOfGone)
     if item.isUserCopy && link(of: item, in: mailbox) == nil {
       if !isUnknowable { report("I6", "the engine deletes the user's copy \(item.id)") }
