@@ -206,7 +206,9 @@ final class Oracle {
     let isDeleted = item.foreignID.map { seen.itemsDeleted[$0]?.contains(mailbox) ?? false } ?? false
     let isOfGone =
       isDeleted
-      || world.mailboxes[mailbox].items.contains { $0.moveKey == item.moveKey && [.elsewhere, .trash].contains($0.place) && !$0.isUserCopy }
+      || world.mailboxes[mailbox].items.contains {
+        $0.moveKey == item.moveKey && [.elsewhere, .trash].contains($0.place) && !$0.isUserCopy
+      }
     let isUnknowable = item.isLikeTwin && (item.isOfUnread || seen.cacheWasExchanged || isOfGone)
     if item.isUserCopy && link(of: item, in: mailbox) == nil {
       if !isUnknowable { report("I6", "the engine deletes the user's copy \(item.id)") }

@@ -61,6 +61,9 @@ class Case:
     def act(self, number):
         """What happens before the cycle."""
 
+    def meanwhile(self, number):
+        """What happens after the daemon's end and before it starts again."""
+
     def after(self, number):
         """What is true of these records in the end, besides that both sides and the mount are equal."""
 

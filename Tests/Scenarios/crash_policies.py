@@ -1,6 +1,7 @@
 """What administrators do before a cycle that is killed: other policies, a lost cache, a first run."""
 
 import crash_cases
+import crash_meanwhile  # noqa: F401 (its cases)
 import kinds
 from concord import check
 from crash_cases import Case

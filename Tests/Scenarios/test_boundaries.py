@@ -88,9 +88,11 @@ def turn(case, number):
     killed = world.boundaries.killed
     if killed:
         assert world.daemon.process.wait(60) == -9
-        case.start()
     else:
         assert done == 0, world.daemon.read("log")
+    case.meanwhile(number)
+    if killed:
+        case.start()
     first_cycle(world)
     world.daemon.sync()
     case.check()

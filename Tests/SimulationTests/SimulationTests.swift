@@ -108,7 +108,7 @@ import struct Simulation.Schedule
     ([.contacts], .usual, [(411367, 2), (411367, 5), (416570, 3)]),
     ([.contacts], .rare, [(405120, 3), (411367, 2), (413846, 3), (416429, 1), (420143, 2), (420803, 4)]),
     ([.events], .usual, [(403076, 0)]),
-    ([.tasks], .usual, [(406420, 10)]),
+    ([.tasks], .usual, [(406420, 10), (417942, 1)]),
     ([.tasks], .rare, [(413403, 5)]),
     ([.events], .rare, [(410659, 10), (417372, 1), (418624, 10)]),
     ([.events], .series, [(400356, 9), (405222, 8), (405273, 1), (422062, 7)]),
@@ -141,7 +141,7 @@ import struct Simulation.Schedule
     arguments: [
       8532, 14891, 15478, 16582, 16922, 23782, 24460, 25352, 29000, 32695, 36806, 38040, 50586, 59796, 323144, 407764, 413758,
       415415, 429606, 502271, 1000914, 1020011, 1034228, 1105821, 1122645, 1133761, 1136569, 1149065, 2035416, 2058866, 3020641, 3023272,
-      3072295,
+      3072295, 5015258,
     ] as [UInt64])
   func `a rare seed that failed once passes`(seed: UInt64) {
     #expect(Simulator.run(Simulator.schedule(seed: seed, flavour: .rare)).violations.isEmpty)
