@@ -123,13 +123,10 @@ final class Oracle {
     if !entity.fields.hasStatusCounterpart && !world.isLanding {
       report("I6", "the engine writes to \(entity.id), whose status has no counterpart")
     }
-    // Of an item that was made twice and that a user changed nothing tells what it was before: in the place of the other, which a user deleted, it is
-    // compared like a match.
-    let hasTwin = seen.itemsDeleted[entity.id] != nil && seen.madeItems.hasSeveral(of: entity.id)
     for (field, value) in changes {
       if let token = Token(value) { world.ledger.wasInERP.insert(token.number) }
       checkOverwrite(entity.fields[field], by: value, "\(entity.id).\(field)")
-      if !hasTwin { checkUndone(entity.fields, entity.kind, field, by: value, "\(entity.id).\(field)") }
+      checkUndone(entity.fields, entity.kind, field, by: value, "\(entity.id).\(field)")
     }
   }
 

@@ -9,8 +9,6 @@ struct MadeItems {
     if let stamp = item.foreignID { keys[stamp, default: []].insert(item.moveKey) }
   }
 
-  func hasSeveral(of entity: EntityID) -> Bool { keys[entity].map { $0.count > 1 } ?? false }
-
   func hasOther(than item: SimItem) -> Bool { item.foreignID.flatMap { keys[$0] }?.contains { $0 != item.moveKey } ?? false }
 }
 

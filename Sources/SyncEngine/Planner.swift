@@ -361,15 +361,14 @@ extension Item {
 
 extension Link {
   /// The same, now that it leads to another item. One that another creation of the engine made, or that a server made of the same one, and that
-  /// nobody has changed since is as it was sent then: what the record has become since is the record's change. Of one that somebody has changed
-  /// nothing tells what it was before: it is compared like a match, and is nobody's edit of what was agreed on.
+  /// nobody has changed since is as it was sent then: what the record has become since is the record's change.
   func agreed(as item: Item, _ erp: FieldSupport) -> Link {
-    guard kind != .emails, let creation = item.operationID else { return self }
+    guard kind != .emails, item.isAsMade, let creation = item.operationID else { return self }
     let isDoubled = if let moveKey, let key = item.moveKey { moveKey != key } else { false }
     guard creation != operationID || isDoubled else { return self }
     var copy = self
-    copy.baseItem = item.isAsMade ? Base(fields: item.fields, version: nil) : nil
-    copy.baseEntity = item.isAsMade ? Base(fields: erp.projected(item.fields), version: nil) : nil
+    copy.baseItem = Base(fields: item.fields, version: nil)
+    copy.baseEntity = Base(fields: erp.projected(item.fields), version: nil)
     return copy
   }
 }
