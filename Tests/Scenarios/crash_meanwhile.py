@@ -1,13 +1,10 @@
 """What people do while the daemon that was killed has not started again: the recovery finds records that went on without it."""
 
 import exchangelib
-from crash_cases import Changed, CreatedInERP, CreatedInMailbox, Event, EventChangedInERP
+from crash_cases import Changed, ChangedInMailbox, CreatedInERP, CreatedInMailbox, DeletedInMailbox, Event, EventChangedInERP
 
 
-class ChangedInMailboxThenInERP(Changed):
-    def act(self, number):
-        self.box.change(self.title(number), "second")
-
+class ChangedInMailboxThenInERP(ChangedInMailbox):
     def meanwhile(self, number):
         self.erp.change(self.title(number), "third")
 
@@ -15,11 +12,8 @@ class ChangedInMailboxThenInERP(Changed):
         self.both(number, ["third"])
 
 
-class DeletedInMailboxThenChangedInERP(Changed):
+class DeletedInMailboxThenChangedInERP(DeletedInMailbox):
     """A record that was changed before its delete arrived stays, and is the mailbox's again."""
-
-    def act(self, number):
-        self.box.delete(self.title(number))
 
     def meanwhile(self, number):
         self.left = self.erp.texts(self.title(number))
