@@ -141,7 +141,9 @@ struct Linked {
     }
     merge.remark()
     let actions = merge.actions(otherwise: .acknowledge, quietReason: "nothing to write")
-    return input.isMatched ? marked(item, entity, actions) : actions
+    // One that names another record was to be marked when its process ended; one without a mark its creation's look-up marks.
+    let namesAnother = item.foreignID.map { $0 != entity.id } ?? false
+    return input.isMatched || namesAnother ? marked(item, entity, actions) : actions
   }
 
   /// Bases that were lost: like a match, but no fork.

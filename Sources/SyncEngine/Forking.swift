@@ -64,8 +64,9 @@ struct Forking: Sendable {
       // What a user took out of the synchronization meanwhile is not touched any more. Before a cycle has noted that, it may still come back:
       // the intent stays open until then.
       let isDetached = known?.state == .detached
-      let isMarked = try !isDetached && executor.takesPart(item, transaction)
-      if isDetached { try transaction.close(intent.id) }
+      let isDone = isDetached || item.foreignID == copy.id
+      let isMarked = try !isDone && executor.takesPart(item, transaction)
+      if isDone { try transaction.close(intent.id) }
       // A pair that was linked before its item could be marked has a story of its own since: it stays as it is.
       if known != nil { return isMarked }
       // The item may have been the partner of a record that is gone.

@@ -89,6 +89,18 @@ import Testing
     #expect(reconcile(input).map(\.changes) == [[:]])
   }
 
+  @Test(arguments: Policy.Direction.allCases)
+  func `a linked item that names another record is marked with its own, and one without a mark is not`(_ direction: Policy.Direction) {
+    func names(_ stamp: String?) -> [String] {
+      let item = Samples.item(Samples.agreed, stamp: stamp)
+      return reconcile(Samples.input(Samples.policy(direction), entity: .present(Samples.entity(Samples.agreed)), item: .present(item)))
+        .map(\.name)
+    }
+    #expect(names("e0") == ["update item"])
+    #expect(names("e1") == ["acknowledge"])
+    #expect(names(nil) == ["acknowledge"])
+  }
+
   @Test func `a private item whose record is deleted is left alone`() {
     let input = Samples.input(
       Samples.policy(), entity: .deleted, item: .present(Samples.item(Samples.agreed, isPrivate: true)), itemIsInScope: false)

@@ -27,8 +27,6 @@ class Case:
     shares_world = True
     # Messages that the users of a case want sent: how many of each kind each recipient may get for one action.
     mail = {}
-    # A fault that is known and not mended: the sample leaves the case out, the whole harness has it.
-    open_fault = None
 
     def __init__(self, world):
         self.world = world

@@ -47,7 +47,6 @@ class SharedChangedAndDeletedInERP(Changed):
     """A deleted record that two mailboxes had changed is made anew once."""
 
     conflict = "exchange"
-    open_fault = "killed at boundary 123 of 184, the second mailbox keeps an item that names the deleted record (docs/reliability.md)"
     people = ["alice", "bob"]
     sections = {"contacts": "contacts: {folder: C, filter: all}"}
 

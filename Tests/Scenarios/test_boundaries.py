@@ -110,8 +110,6 @@ def turn(case, number):
 @pytest.mark.parametrize("name", CASES)
 def test_killed_at_a_boundary(worlds, name):
     case_type = CASES[name]
-    if case_type.open_fault and STRIDE > 1:
-        pytest.skip(f"open fault: {case_type.open_fault}")
     case = worlds.of(case_type)
     case.before([0])
     case.world.daemon.sync() if case.world.daemon else None
