@@ -260,7 +260,7 @@ final class Oracle {
     return (try? cache.read { try $0.cursor(cursor) }) == nil
   }
 
-  private func isConflictCopy(_ fields: Fields) -> Bool {
+  func isConflictCopy(_ fields: Fields) -> Bool {
     guard let name = fields.text(.familyName) ?? fields.text(.subject), name.utf8.last == UInt8(ascii: ")") else { return false }
     return name.contains("(conflict copy")
   }

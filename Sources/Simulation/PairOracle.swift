@@ -18,6 +18,8 @@ extension Oracle {
     seen.madeItems.note(item)
     // A first run to which the mailbox seemed empty after that cannot know of it.
     guard isFirstRun(item.kind, mailbox), !world.isLanding, !world.isBlind, !seen.wasBlindAfterLoss else { return }
+    // The item of a conflict that keeps both goes to the copy, wherever it is.
+    if isConflictCopy(item.fields) { return }
     let moved = world.mailboxes[mailbox].items.filter {
       $0.foreignID == item.foreignID && $0.kind == item.kind && $0.place == .elsewhere && !$0.isUserCopy
         && $0.arrival <= world.sequenceBefore

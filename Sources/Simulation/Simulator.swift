@@ -299,7 +299,7 @@ final class Simulation: @unchecked Sendable {
     if let wire { return wire.parts(memory) { [world] entry in world.tell("    log: \(entry.message)") } }
     return EngineParts(
       records: cache, erp: SimulatedERP(world: world), exchange: ["HQ": SimulatedExchange(world: world)], surroundings: world.surroundings,
-      memory: memory, echo: { [world] entry in world.tell("    log: \(entry.message)") })
+      memory: memory, echo: { [world] entry in world.tell("    log: \(entry.message)") }, echoesEveryLine: world.narrate != nil)
   }
 
   private func settings() -> Settings {
@@ -309,7 +309,7 @@ final class Simulation: @unchecked Sendable {
         isSynchronized: world.isEmployeeOn[index])
     }
     var account = ExchangeAccount(name: "HQ", email: "sync@x.test")
-    account.logging = world.narrate == nil ? .none : .verbose
+    account.logging = .none
     return Settings(
       store: "", erp: ERPSettings(url: "", endpoint: "", authentication: .password(username: "", password: .literal(""))),
       accounts: [account], policies: wire == nil ? world.policies : world.policies.map(Wire.fitting), employees: employees,

@@ -21,6 +21,8 @@ public final class EngineParts: Sendable {
   let messageBytes = MessageBytes()
   /// Where log lines go besides the store, e.g. standard error.
   public let echo: @Sendable (LogEntry) -> Void
+  /// Whether lines that no account's level keeps are echoed as well: to hear them must not make the store work.
+  let echoesEveryLine: Bool
 
   /// The parts of an engine over the SQLite cache.
   public convenience init(
@@ -37,7 +39,7 @@ public final class EngineParts: Sendable {
   public init(
     records: any RecordStore, erp: any ERPPort, exchange: [String: any ExchangePort], surroundings: Surroundings, zones: Zones = .none,
     installation: Installation = Installation(machine: "", host: "", store: ""), memory: RoundMemory = RoundMemory(),
-    echo: @escaping @Sendable (LogEntry) -> Void = { _ in }
+    echo: @escaping @Sendable (LogEntry) -> Void = { _ in }, echoesEveryLine: Bool = false
   ) {
     self.store = records
     self.erp = erp
@@ -47,6 +49,7 @@ public final class EngineParts: Sendable {
     self.installation = installation
     self.memory = memory
     self.echo = echo
+    self.echoesEveryLine = echoesEveryLine
   }
 
   /// Gives requests whose answers nobody waits for any more the time to come to an end.

@@ -6,10 +6,12 @@ struct SyncLog: Sendable {
   let parts: EngineParts
 
   func write(_ level: LogEntry.Level, _ message: @autoclosure () -> String, _ spoke: Spoke? = nil) {
-    if let logging = spoke?.account.logging, !Self.records(level, at: logging) { return }
+    let isKept = spoke.map { Self.records(level, at: $0.account.logging) } ?? true
+    guard isKept || parts.echoesEveryLine else { return }
     let entry = LogEntry(
       time: parts.surroundings.now(), level: level, employee: spoke?.mailbox.address, kind: spoke?.kind, message: message())
     parts.echo(entry)
+    guard isKept else { return }
     do {
       try parts.store.write { try $0.append(entry) }
     } catch {

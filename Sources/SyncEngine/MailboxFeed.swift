@@ -140,7 +140,12 @@ struct MailboxFeed: Sendable {
     }
     guard !linked.isEmpty else { return }
     let arrivals = try arrivals()
-    for batch in linked.inBatches(of: ERPFeed.confirmationBatch) { try await explain(batch, folder, arrivals) }
+    let back = linked.reduce(into: [ItemID: Item]()) { back, entry in
+      guard let key = entry.link.moveKey ?? entry.item.moveKey else { return }
+      // A move keeps the time of creation, a copy does not.
+      back[entry.item.version.id] = arrivals[key]?.first { $0.created == entry.item.created }
+    }
+    for batch in linked.inBatches(of: ERPFeed.confirmationBatch) { try await explain(batch, folder, back) }
   }
 
   /// Unlinked items that came into the folder since the last cycle, by the key that a move keeps.
@@ -162,11 +167,15 @@ struct MailboxFeed: Sendable {
     }
   }
 
+  /// - Parameter back: items that came back under new ids, as their keys tell, by their former ids.
   private func explain(
-    _ batch: [(item: Item, link: Link)], _ folder: FolderID, _ arrivals: [String: [Item]]
+    _ batch: [(item: Item, link: Link)], _ folder: FolderID, _ back: [ItemID: Item]
   ) async throws(SyncError) {
     let stamps = batch.compactMap(\.link.entityID)
+    let known = Set(back.values.map(\.version.id))
+    // Each is one link's: what bears the id of a record that it was the item of before is no other's.
     let found = try unclaimed(await exchange.stampedItems(stamps, kind: spoke.kind, in: spoke.mailbox))
+      .filter { !known.contains($0.version.id) }
     let ids = batch.map(\.item.version.id)
     let neighbours = try parts.store.read { reader in
       try reader.neighbours(kind: spoke.kind, mailbox: spoke.mailbox, excluding: Set(ids), limit: Self.canaries).compactMap(\.itemID)
@@ -184,10 +193,9 @@ struct MailboxFeed: Sendable {
       }
       // The item's own copy elsewhere.
       let elsewhere = found.filter { $0.foreignID == entry.link.entityID && $0.version.id != entry.item.version.id }
-      // A move keeps the time of creation, a copy does not.
-      let moved = (entry.link.moveKey ?? entry.item.moveKey).flatMap { arrivals[$0] }?.first { $0.created == entry.item.created }
       try settle(
-        entry.item, entry.link, answer: answers[index], elsewhere: elsewhere, back: moved, folder: folder, canaryAnswered: canaryAnswered)
+        entry.item, entry.link, answer: answers[index], elsewhere: elsewhere, back: back[entry.item.version.id], folder: folder,
+        canaryAnswered: canaryAnswered)
     }
   }
 

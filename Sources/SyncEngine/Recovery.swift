@@ -74,10 +74,16 @@ struct Recovery: Sendable {
       }
       return try await adopt(made, entity.entity, intent)
     }
-    if made == nil, known.1 == nil, intent.action == Forking.action {
+    if made == nil, known.1 == nil, intent.action == Forking.action, isWanted(entity.entity) {
       return try await Forking(executor: executor).copyToExchange(intent, entity: entity.entity, isLate: true)
     }
     try closeInDoubt(intent, isDone: made != nil || known.1 != nil)
+  }
+
+  /// Whether the second item of a conflict's copies is still to be made: the policy may be another since it was decided.
+  private func isWanted(_ entity: Entity) -> Bool {
+    spoke.section.direction.carries(from: .erp)
+      && Scope.entity(entity, policy: spoke.policy, kind: spoke.kind, employee: executor.employee)
   }
 
   /// The link of an entity, unless its item is gone: then the creation was to replace that.
@@ -222,7 +228,9 @@ struct Recovery: Sendable {
       return try close(intent)
     }
     if let made { return try await Forking(executor: executor).adopt(made, for: item.item, intent) }
-    if intent.action == Forking.action { return try await Forking(executor: executor).copyToERP(intent, item: item.item) }
+    if intent.action == Forking.action, spoke.section.direction.carries(from: .exchange) {
+      return try await Forking(executor: executor).copyToERP(intent, item: item.item)
+    }
     try parts.store.write { transaction in
       try transaction.setMeta(Self.abandoned(intent.id), intent.time.iso8601)
       try transaction.close(intent.id)

@@ -97,7 +97,7 @@ final class Wire: @unchecked Sendable {
     self.clients = clients
     return EngineParts(
       records: cache, erp: clients.erp, exchange: ["HQ": clients.exchange], surroundings: world.surroundings,
-      memory: memory, echo: echo)
+      memory: memory, echo: echo, echoesEveryLine: world.narrate != nil)
   }
 
   private func connect() -> (erp: AcumaticaClient, exchange: EWSClient) {
