@@ -139,7 +139,11 @@ struct CalmOracle {
         }
         // Nor is anything deleted by a first run, which a failing record holds up.
         let isHeldUp = world.setup.hasSeries && oracle.isFirstRun(kind, mailbox)
-        let isLeft = isHeldUp || isDiscarded("entity:\(entity.id)", kind, mailbox)
+        // Brought back under another id with a status that has no counterpart: both stay as they are.
+        let isFrozen = world.mailboxes[mailbox].items.contains {
+          $0.kind == kind && $0.foreignID == entity.id && $0.place != .trash && !$0.fields.hasStatusCounterpart
+        }
+        let isLeft = isHeldUp || isFrozen || isDiscarded("entity:\(entity.id)", kind, mailbox)
         if section.direction != .toExchange && hasNeighbour && entity.fields.hasStatusCounterpart && !isLeft {
           oracle.report("I1", "\(entity.id) is linked to \(link.itemID?.rawValue ?? "nothing"), which is gone")
         }

@@ -45,9 +45,10 @@ extension Oracle {
     guard seen.cacheWasExchanged || !RecordShape.of(entity.kind).isMarkedInERP && seen.doubts > 0 else { return }
     let others = world.entities.filter { $0.id != entity.id && $0.kind == entity.kind && self.birth($0.fields, $0.kind) == birth }
     let unknown = others.filter { $0.differs(from: entity) }
-    // Nor is anything paired with an item that lies in another folder, or is left out where the record does not name its creation.
-    let isUnmarkedOutside: (SimItem) -> Bool = { item in
-      (item.wasElsewhere || !item.hasStayed && !RecordShape.of(item.kind).isMarkedInERP) && item.foreignID == nil
+    // Nor is anything paired with an item that lies in another folder or in Deleted Items, or is left out where the record does not name its
+    // creation.
+    let isUnmarkedOutside: (SimItem) -> Bool = { [self] item in
+      (item.wasElsewhere || wasRestored(item) || !item.hasStayed && !RecordShape.of(item.kind).isMarkedInERP) && item.foreignID == nil
         && item.kind == entity.kind && self.birth(item.fields, item.kind) == birth
     }
     let isOutside = seen.cacheWasExchanged && world.mailboxes.contains { $0.items.contains(where: isUnmarkedOutside) }

@@ -1,4 +1,5 @@
 import Model
+import Synchronization
 import Testing
 
 import struct Simulation.Schedule
@@ -103,6 +104,20 @@ import struct Simulation.Schedule
     #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [kind], flavour: .dense)).violations.isEmpty)
   }
 
+  @Test func `a dense history of all types that failed once passes`() {
+    let schedule = Simulator.schedule(seed: 421162, kinds: [.contacts, .tasks, .events], flavour: .dense)
+    #expect(Simulator.run(schedule).violations.isEmpty)
+  }
+
+  @Test func `a history that is narrated is the same, also where its process ends at a commit`() throws {
+    let whole = Simulator.schedule(seed: 413727, kinds: [.events], flavour: .dense)
+    let schedule = try #require(Branches.schedule(of: whole, number: 9, limit: 12))
+    let lines = Mutex<[String]>([])
+    let narrated = Simulator.run(schedule, narrate: { line in lines.withLock { $0.append(line) } })
+    #expect(narrated.hash == Simulator.run(schedule).hash)
+    #expect(lines.withLock { $0 }.contains { $0.contains("crash after commit") })
+  }
+
   /// Of the kinds and flavour of a campaign: the seed and number of each branch that failed once.
   private static let branches: [([RecordKind], Schedule.Flavour, [(UInt64, Int)])] = [
     ([.contacts], .usual, [(411367, 2), (411367, 5), (416570, 3)]),
@@ -111,6 +126,10 @@ import struct Simulation.Schedule
     ([.tasks], .usual, [(406420, 10)]),
     ([.tasks], .rare, [(413403, 5)]),
     ([.events], .rare, [(410659, 10), (417372, 1), (418624, 10)]),
+    ([.contacts], .dense, [(405624, 7), (407569, 6), (409348, 5), (411488, 4)]),
+    ([.tasks], .dense, [(401362, 4), (410528, 6), (411318, 9), (431547, 5)]),
+    ([.events], .dense, [(403705, 3), (410616, 7), (410616, 10), (413727, 9)]),
+    ([.contacts, .tasks, .events], .dense, [(406518, 2)]),
     ([.events], .series, [(400356, 9), (405222, 8), (405273, 1), (422062, 7)]),
   ]
 
