@@ -54,6 +54,9 @@ struct CalmOracle {
         if let stamp, oracle.seen.copiesTaken[stamp]?.contains(mailbox) ?? false { continue }
         // Which one stays the cycle after a first run decides, which a failing record holds up.
         if world.setup.hasSeries, oracle.isFirstRun(kind, mailbox) { continue }
+        // Both were edited alike: what was not linked stays since.
+        let unlinked = items.filter { !isLinked($0, Mailbox(address: box.address)) }
+        if unlinked.allSatisfy({ $0.modified - $0.created >= 1000 }) { continue }
         // Both were edited: their user took the category from each.
         if items.allSatisfy({ !($0.fields[.categories]?.elements ?? []).contains("ERP") && !$0.hasStayed }) { continue }
         oracle.report("I3", "\(items.map(\.id.rawValue)) in mailbox \(mailbox) are all \(stamp?.rawValue ?? "")")

@@ -206,7 +206,10 @@ final class Oracle {
       || world.mailboxes[mailbox].items.contains {
         $0.moveKey == item.moveKey && [.elsewhere, .trash].contains($0.place) && !$0.isUserCopy
       }
-    let isUnknowable = item.isLikeTwin && (item.isOfUnread || seen.cacheWasExchanged || isOfGone)
+    let isWanted = world.entities.contains { $0.id == item.foreignID && CalmOracle(oracle: self).isInScope($0, mailbox) }
+    // A copy takes the place of what it was copied from, and leaves with a record that left the filter.
+    let takesPlace = isDeleted && !isWanted
+    let isUnknowable = takesPlace || item.isLikeTwin && (item.isOfUnread || seen.cacheWasExchanged || isOfGone)
     if item.isUserCopy && link(of: item, in: mailbox) == nil {
       if !isUnknowable { report("I6", "the engine deletes the user's copy \(item.id)") }
       if let stamp = item.foreignID { seen.copiesTaken[stamp, default: []].insert(mailbox) }
@@ -224,8 +227,6 @@ final class Oracle {
     let hasTwin = world.mailboxes[mailbox].items.contains {
       $0.foreignID == stamp && $0.id != item.id && $0.place == item.place && $0.kind == item.kind
     }
-    // A record that was made anew from another mailbox's item may belong to somebody else.
-    let isWanted = world.entities.contains { $0.id == stamp && CalmOracle(oracle: self).isInScope($0, mailbox) }
     // The other of the two may have been deleted, or moved away, by its user just now.
     let isUsersDoing = (seen.itemsDeleted[stamp] ?? []).union(seen.movedAway[stamp] ?? []).contains(mailbox)
     if isWanted && !seen.mayHaveLeft.contains(stamp) && !hasTwin && !isUsersDoing {
@@ -237,7 +238,8 @@ final class Oracle {
   func engineTells(_ item: SimItem, _ people: Int, in mailbox: Int) {
     guard people > 0, !world.isLanding else { return }
     if isFirstRun(.events, mailbox) { report("I10", "\(people) people are told of \(item.id) in a first run or rebuild") }
-    let event = item.foreignID ?? link(of: item, in: mailbox)?.entityID
+    // Of an item that a conflict gave another record, the mark may still be the former one's.
+    let event = link(of: item, in: mailbox)?.entityID ?? item.foreignID
     // A round that mailboxes set off does not ask what was deleted in the ERP.
     let isInformed = !world.hadFault && world.order == nil
     if !world.mail.tell(event, people, from: mailbox, isInformed: isInformed) && !seen.cacheWasExchanged {

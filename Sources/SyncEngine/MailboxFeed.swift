@@ -131,10 +131,11 @@ struct MailboxFeed: Sendable {
     }
     let linked = zip(left, links).compactMap { item, link in link.map { (item: item.item, link: $0) } }
     let unlinked = zip(left, links).filter { $0.1 == nil }.map(\.0.item)
-    // Nothing hangs on an unlinked item: it is forgotten.
+    // Nothing hangs on an unlinked item: it is forgotten. A record that it kept from having another one is looked at again.
     try parts.store.write { transaction in
       for item in unlinked {
         try transaction.observeDeleted(item: item.version.id, kind: spoke.kind, mailbox: spoke.mailbox)
+        if let stamp = item.foreignID, spoke.kind != .emails { try transaction.reconsider(entity: stamp, kind: spoke.kind) }
         if item.form != nil { try Outcome(spoke: spoke, parts: parts).hide(item, transaction) }
       }
     }

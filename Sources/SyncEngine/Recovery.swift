@@ -17,14 +17,12 @@ struct Recovery: Sendable {
     settlingMilliseconds = guards.settlingMilliseconds
   }
 
-  /// Writes that name no version of a record.
-  private static let unconditional: Set<String> = ["create", Forking.action, EmailContacts.action, "delete", "withdraw"]
-
-  /// A creation or a delete that was under way when its process ended may be carried out after the look-up, and would then be taken for a
-  /// user's: it is given its time first, from when its sender can have given up at the latest. An update names the version that it changes.
+  /// A write that was under way when its process ended may be carried out after the look-up, and would then be taken for a user's: it is given
+  /// its time first, from when its sender can have given up at the latest. An update too, though it names the version that it changes: where
+  /// nothing else is to be written, that version stays.
   private func letSettle(_ open: [Intent]) async throws(SyncError) {
     var ends: [Int64] = []
-    for intent in open where intent.sends > 0 && Self.unconditional.contains(intent.action) {
+    for intent in open where intent.sends > 0 {
       // A creation whose record is linked already is only to be marked.
       if try linkedEntity(intent) != nil { continue }
       let patience = intent.side == .erp ? parts.erp.requestSeconds : exchange.requestSeconds
