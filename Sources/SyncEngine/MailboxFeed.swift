@@ -103,6 +103,7 @@ struct MailboxFeed: Sendable {
         switch answer {
         case .success(let item):
           _ = try transaction.observe(item, kind: spoke.kind, mailbox: spoke.mailbox)
+          try Twins.noteMade(item, spoke, transaction)
         case .failure(let error) where error.code == .notFound:
           // One that was never read, or that nothing hangs on, stays wanted: if it is gone indeed, the folder's next listing says so.
           let isLinked = try transaction.reader.link(item: id, kind: spoke.kind, mailbox: spoke.mailbox) != nil
@@ -245,7 +246,8 @@ struct MailboxFeed: Sendable {
         guard let found = try transaction.reader.item(back.version.id, kind: kind, mailbox: mailbox), found.presence == .present else {
           return
         }
-        try repoint(link.agreed(as: found.item, parts.erp.support(for: kind)), from: item, to: back.version.id, transaction)
+        let agreed = try link.agreed(as: found.item, parts.erp.support(for: kind), transaction.reader)
+        try repoint(agreed, from: item, to: back.version.id, transaction)
       }
     } else if let moved = elsewhere.first(where: { !$0.isInDeletedItems }) {
       log.write(.informational, "an item was moved to another folder and is no longer synchronized", spoke)

@@ -300,7 +300,7 @@ struct Planner: Sendable {
     // A message that comes back is shown again, whatever had become of its pair.
     let isGone = spoke.kind == .emails ? linkedItem?.presence ?? .deleted == .deleted : linkedItem?.presence == .deleted
     guard isGone, link.state == .linked || spoke.kind == .emails else { return nil }
-    let repointed = link.repointed(to: item.item.version.id).agreed(as: item.item, parts.erp.support(for: spoke.kind))
+    let repointed = try link.repointed(to: item.item.version.id).agreed(as: item.item, parts.erp.support(for: spoke.kind), reader)
     return Pair(link: repointed, entity: try link.entityID.flatMap { try reader.entity($0, kind: spoke.kind) }, item: item)
   }
 
@@ -360,15 +360,15 @@ extension Item {
 }
 
 extension Link {
-  /// The same, now that it leads to another item. One that another creation of the engine made, or that a server made of the same one, and that
-  /// nobody has changed since is as it was sent then: what the record has become since is the record's change.
-  func agreed(as item: Item, _ erp: FieldSupport) -> Link {
-    guard kind != .emails, item.isAsMade, let creation = item.operationID else { return self }
+  /// The same, now that it leads to another item. One that another creation of the engine made, or that a server made of the same one, was as it
+  /// was sent then, where that is known: what the record has become since is the record's change, and what the item has its user's.
+  func agreed(as item: Item, _ erp: FieldSupport, _ reader: any RecordReader) throws -> Link {
+    guard kind != .emails, let creation = item.operationID else { return self }
     let isDoubled = if let moveKey, let key = item.moveKey { moveKey != key } else { false }
-    guard creation != operationID || isDoubled else { return self }
+    guard creation != operationID || isDoubled, let made = try Twins.asMade(item, mailbox, reader) else { return self }
     var copy = self
-    copy.baseItem = Base(fields: item.fields, version: nil)
-    copy.baseEntity = Base(fields: erp.projected(item.fields), version: nil)
+    copy.baseItem = Base(fields: made, version: nil)
+    copy.baseEntity = Base(fields: erp.projected(made), version: nil)
     return copy
   }
 }

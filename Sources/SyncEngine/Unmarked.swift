@@ -1,3 +1,4 @@
+import Foundation
 import Model
 import Store
 
@@ -46,6 +47,38 @@ enum Twins {
   /// Remembers one that is about to be deleted.
   static func note(_ item: Item, _ mailbox: Mailbox, _ transaction: any RecordTransaction) throws {
     try Departed.note("twin", item, mailbox, transaction)
+  }
+
+  /// Remembers what one was like when it was made, where that shows: nobody has changed it yet, or nobody the one that is linked, which the same
+  /// creation made.
+  static func noteMade(_ item: Item, _ spoke: Spoke, _ transaction: any RecordTransaction) throws {
+    let reader = transaction.reader
+    guard spoke.kind != .emails, let stamp = item.foreignID, let creation = item.operationID, let key = madeKey(item, spoke.mailbox),
+      let link = try reader.link(entity: stamp, kind: spoke.kind, mailbox: spoke.mailbox), let linked = link.itemID,
+      linked != item.version.id, try reader.meta(key) == nil
+    else { return }
+    var made = item.isAsMade ? item.fields : nil
+    if made == nil, let other = try reader.item(linked, kind: spoke.kind, mailbox: spoke.mailbox)?.item, other.operationID == creation,
+      other.isAsMade
+    {
+      made = other.fields
+    }
+    guard let made else { return }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    try transaction.setMeta(key, String(decoding: encoder.encode(made), as: UTF8.self))
+  }
+
+  private static func madeKey(_ item: Item, _ mailbox: Mailbox) -> String? {
+    guard let moveKey = item.moveKey, let created = item.created else { return nil }
+    return "made \(mailbox.address) \(moveKey) \(created.iso8601Milliseconds)"
+  }
+
+  /// What an item was like when it was made; nil: that is not known.
+  static func asMade(_ item: Item, _ mailbox: Mailbox, _ reader: any RecordReader) throws -> Fields? {
+    if item.isAsMade { return item.fields }
+    guard let text = try madeKey(item, mailbox).flatMap(reader.meta) else { return nil }
+    return try JSONDecoder().decode(Fields.self, from: Data(text.utf8))
   }
 
   /// Whether a user copied the item from a twin, which may be gone by now.

@@ -98,7 +98,7 @@ import struct Simulation.Schedule
   }
 
   @Test(
-    arguments: [609, 621, 956, 100442, 100603, 100858, 100875, 101101, 103701, 202596, 206651, 518104, 522857] as [UInt64],
+    arguments: [609, 621, 956, 100442, 100603, 100858, 100875, 101101, 103701, 202596, 206651, 509391, 518104, 522857] as [UInt64],
     [RecordKind.contacts, .tasks, .events])
   func `a dense history that failed once passes`(seed: UInt64, kind: RecordKind) {
     #expect(Simulator.run(Simulator.schedule(seed: seed, kinds: [kind], flavour: .dense)).violations.isEmpty)
@@ -123,10 +123,11 @@ import struct Simulation.Schedule
     ([.contacts], .usual, [(411367, 2), (411367, 5), (416570, 3)]),
     ([.contacts], .rare, [(405120, 3), (411367, 2), (413846, 3), (416429, 1), (420143, 2), (420803, 4)]),
     ([.events], .usual, [(403076, 0)]),
-    ([.tasks], .usual, [(406420, 10)]),
+    ([.tasks], .usual, [(406420, 10), (417942, 1)]),
+    ([.contacts], .told, [(400496, 3)]),
     ([.tasks], .rare, [(413403, 5)]),
     ([.events], .rare, [(410659, 10), (417372, 1), (418624, 10)]),
-    ([.contacts], .dense, [(405624, 7), (407569, 6), (409348, 5), (411488, 4), (513523, 5)]),
+    ([.contacts], .dense, [(405624, 7), (407569, 6), (409348, 5), (411488, 4), (408768, 0), (408768, 9), (513523, 5)]),
     ([.tasks], .dense, [(401362, 4), (410528, 6), (411318, 9), (431547, 5), (511080, 6), (519926, 9)]),
     ([.events], .dense, [(403705, 3), (410616, 7), (410616, 10), (413727, 9), (505727, 7)]),
     ([.contacts, .tasks, .events], .dense, [(406518, 2)]),
