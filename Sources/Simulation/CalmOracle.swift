@@ -56,7 +56,7 @@ struct CalmOracle {
         if world.setup.hasSeries, oracle.isFirstRun(kind, mailbox) { continue }
         // Both were edited alike: what was not linked stays since.
         let unlinked = items.filter { !isLinked($0, Mailbox(address: box.address)) }
-        if unlinked.allSatisfy({ $0.modified - $0.created >= 1000 }) { continue }
+        if !unlinked.isEmpty, unlinked.allSatisfy({ $0.modified - $0.created >= 1000 }) { continue }
         // Both were edited: their user took the category from each.
         if items.allSatisfy({ !($0.fields[.categories]?.elements ?? []).contains("ERP") && !$0.hasStayed }) { continue }
         oracle.report("I3", "\(items.map(\.id.rawValue)) in mailbox \(mailbox) are all \(stamp?.rawValue ?? "")")

@@ -209,9 +209,9 @@ final class Oracle {
     let isWanted = world.entities.contains { $0.id == item.foreignID && CalmOracle(oracle: self).isInScope($0, mailbox) }
     // A copy takes the place of what it was copied from, and leaves with a record that left the filter.
     let takesPlace = isDeleted && !isWanted
-    let isUnknowable = takesPlace || item.isLikeTwin && (item.isOfUnread || seen.cacheWasExchanged || isOfGone)
+    let isUnknowable = item.isLikeTwin && (item.isOfUnread || seen.cacheWasExchanged || isOfGone)
     if item.isUserCopy && link(of: item, in: mailbox) == nil {
-      if !isUnknowable { report("I6", "the engine deletes the user's copy \(item.id)") }
+      if !isUnknowable && !takesPlace { report("I6", "the engine deletes the user's copy \(item.id)") }
       if let stamp = item.foreignID { seen.copiesTaken[stamp, default: []].insert(mailbox) }
     }
     if item.foreignID != nil, !isUnknowable, !world.isLanding, link(of: item, in: mailbox) == nil { checkTwin(item, in: mailbox) }
