@@ -25,8 +25,9 @@ struct Evidence: Sendable {
   var takenForLost: Set<OperationID> = []
   /// Texts that a user may have seen or not before writing another in their place.
   var inDoubt: Set<Int> = []
-  /// Conflict copies made, by birth.
+  /// Conflict copies made in the ERP, and in mailboxes, by birth.
   var forks: [Int: Int] = [:]
+  var itemForks: [Int: Int] = [:]
   /// Mailboxes in which a user's copy was taken for the engine's own: what it was copied from is taken for the copy then.
   var copiesTaken: [EntityID: Set<Int>] = [:]
   /// Births of items that users brought back.

@@ -7,6 +7,8 @@ struct Ledger {
   static let erpUser = -1
   /// Replaced or deleted by a user who saw it.
   private var excused = TokenSet()
+  /// Deleted with its record by a user of the ERP.
+  private var deleted = TokenSet()
   /// In the journal, also of caches that are lost by now.
   private var journalled = TokenSet()
   /// Was in the ERP at some time.
@@ -45,6 +47,14 @@ struct Ledger {
   mutating func excuse(_ value: Value?) { if let token = Token(value) { excused.insert(token.number) } }
 
   mutating func excuse(_ fields: Fields) { for entry in fields.entries { excuse(entry.value) } }
+
+  /// A user of the ERP deletes a record with these values.
+  mutating func delete(_ fields: Fields) {
+    excuse(fields)
+    for entry in fields.entries { if let token = Token(entry.value) { deleted.insert(token.number) } }
+  }
+
+  func wasDeleted(_ token: Token) -> Bool { deleted.contains(token.number) }
 
   mutating func journal(_ entry: [Loser]) { for loser in entry { if let token = Token(loser.lost) { journalled.insert(token.number) } } }
 

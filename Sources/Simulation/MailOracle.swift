@@ -12,6 +12,9 @@ extension Oracle {
       report("I15", "the engine attaches \(name) to \(entity.id) without an intent in the cache")
     }
     if entity.operationID == nil { report("I6", "the engine attaches \(name) to \(entity.id), which a user wrote") }
+    if let message = Token(entity.fields[.messageID]), isWithheld(message, .emails) {
+      report("I6", "the engine attaches \(name) to \(entity.id), whose message is private")
+    }
   }
 }
 

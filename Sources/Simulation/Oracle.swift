@@ -101,6 +101,7 @@ final class Oracle {
   func engineCreated(_ entity: SimEntity, by operation: OperationID, again: Bool) {
     checkDirection(.erp, entity.kind, what: "creates \(entity.id)")
     checkIntent("creates \(entity.id)") { $0.id == operation }
+    checkWithheld(entity.fields, entity.kind, "\(entity.id)")
     guard let birth = birth(entity.fields, entity.kind) else { return }
     for entry in entity.fields.entries { if let token = Token(entry.value) { world.ledger.wasInERP.insert(token.number) } }
     if isConflictCopy(entity.fields) { seen.forks[birth, default: 0] += 1 }
@@ -111,7 +112,7 @@ final class Oracle {
     }
     noteUnknowable(entity, of: birth)
     let twins = world.entities.filter { self.birth($0.fields, $0.kind) == birth && !isConflictCopy($0.fields) }.count
-    if twins > 1 + seen.doubts + copies(of: birth) + (seen.forks[birth] ?? 0) && !isConflictCopy(entity.fields) && !seen.cacheWasExchanged {
+    if twins > 1 + seen.doubts + copies(of: birth) + forks(of: birth) && !isConflictCopy(entity.fields) && !seen.cacheWasExchanged {
       report("I3", "\(twins) records in the ERP of birth \(birth)")
     }
   }
@@ -123,6 +124,7 @@ final class Oracle {
     if !entity.fields.hasStatusCounterpart && !world.isLanding {
       report("I6", "the engine writes to \(entity.id), whose status has no counterpart")
     }
+    checkWithheld(Fields(changes.compactMapValues { $0 }), entity.kind, "\(entity.id)")
     for (field, value) in changes {
       if let token = Token(value) { world.ledger.wasInERP.insert(token.number) }
       checkOverwrite(entity.fields[field], by: value, "\(entity.id).\(field)")
@@ -146,6 +148,7 @@ final class Oracle {
     checkIntent("creates \(item.id)") { $0.id == item.operationID }
     checkIsolation(item.fields, mailbox)
     noteMade(item, in: mailbox)
+    if isConflictCopy(item.fields), let birth = birth(item.fields, item.kind) { seen.itemForks[birth, default: 0] += 1 }
     let others = world.mailboxes[mailbox].items.filter {
       $0.foreignID == item.foreignID && $0.place == item.place && !$0.isUserCopy && $0.kind == item.kind
         && !seen.restoredNow.contains($0.moveKey)
@@ -277,8 +280,11 @@ final class Oracle {
   /// Items of a birth that users made by copying, each a record of its own where nothing tells it from a new one.
   func copies(of birth: Int) -> Int { seen.copiesMade[birth] ?? 0 }
 
+  /// Records that a conflict made two of. Where its item got another id before its copy was made, that is made like any new one's.
+  private func forks(of birth: Int) -> Int { max(seen.forks[birth] ?? 0, seen.itemForks[birth] ?? 0) }
+
   func allowance(of birth: Int) -> Int {
-    1 + (seen.forks[birth] ?? 0) + (seen.late[birth] ?? 0) + (seen.unknowable[birth] ?? 0) + copies(of: birth)
+    1 + forks(of: birth) + (seen.late[birth] ?? 0) + (seen.unknowable[birth] ?? 0) + copies(of: birth)
   }
 
   /// I5: no request against the direction of any policy in force.
@@ -323,6 +329,8 @@ final class Oracle {
     guard field != .email1, let old = Token(fields[field]), let new = Token(new), old != new, !seen.hadRebuild, !world.isLanding,
       world.ledger.isSuccessor(old, of: new), !seen.inDoubt.contains(new.number)
     else { return }
+    // Gone with its record, which another mailbox's change brought back as it has it.
+    if world.ledger.wasDeleted(old) { return }
     if let birth = birth(fields, kind), seen.restored.contains(birth) || copies(of: birth) > 0 { return }
     report("I2", "\(place()): the engine puts t\(new.number) back, which a user replaced by t\(old.number)")
   }
@@ -333,6 +341,36 @@ final class Oracle {
       guard let token = Token(entry.value), !world.ledger.wasInERP.contains(token.number), !own.holds(token) else { continue }
       report("I12", "mailbox \(mailbox) gets t\(token.number), which was never in the ERP")
     }
+  }
+
+  /// I6: what only items hold that no longer take part does not reach the ERP.
+  private func checkWithheld(_ fields: Fields, _ kind: RecordKind, _ place: @autoclosure () -> String) {
+    for entry in fields.entries {
+      guard let token = Token(entry.value), !world.ledger.wasInERP.contains(token.number), isWithheld(token, kind) else { continue }
+      report("I6", "\(place()) gets t\(token.number), which only items hold that are private or no longer take part")
+    }
+  }
+
+  /// Whether only items hold a text that are private, or without the category that the policy asks for, and were when the round began, so that
+  /// the engine can know.
+  func isWithheld(_ token: Token, _ kind: RecordKind) -> Bool {
+    guard !world.isLanding, !world.hadFault, world.order == nil else { return false }
+    var isHeld = false
+    for (mailbox, box) in world.mailboxes.enumerated() {
+      for item in box.items where item.kind == kind && item.fields.holds(token) {
+        guard item.changeKey <= world.sequenceBefore, isWithheld(item, mailbox) else { return false }
+        isHeld = true
+      }
+    }
+    return isHeld
+  }
+
+  private func isWithheld(_ item: SimItem, _ mailbox: Int) -> Bool {
+    if item.isPrivate { return true }
+    guard item.place == .own, item.form == nil, !seen.mayBearNoMark.contains(mailbox),
+      let section = world.policies[mailbox].sections[item.kind]
+    else { return false }
+    return !section.withoutCategory && !(item.fields[.categories]?.elements ?? []).contains("ERP")
   }
 
   /// Takes over what the journal has by now: a cache may be lost later.

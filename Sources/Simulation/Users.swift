@@ -75,7 +75,7 @@ struct Users {
       world.ledger.replace(world.entities[index].fields[field], by: value)
       world.entities[index].fields[field] = value
     case .delete:
-      world.ledger.excuse(world.entities[index].fields)
+      world.ledger.delete(world.entities[index].fields)
       world.oracle?.userDeleted(world.entities[index])
       world.entities.remove(at: index)
       return

@@ -116,6 +116,9 @@ final class Spoke: Sendable {
     "engine/\(mailbox.address)/\(kind.rawValue)/initialised"
   }
 
+  /// For which day and which series the occurrences were last listed.
+  var occurrencesCursor: String { "exchange/" + name + "/occurrences" }
+
   /// The sync state of the folder.
   func folderCursor(_ folder: FolderID) -> String { "exchange/" + name + "/" + folder.rawValue }
 

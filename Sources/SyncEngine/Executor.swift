@@ -189,6 +189,17 @@ struct Executor: Sendable {
       former: try Marks.former(spoke, transaction))
   }
 
+  /// Whether the item of an interrupted creation still takes part, asked anew: what its user did since it was read the cycle does not know yet,
+  /// and what was made private or taken out meanwhile is not carried on. nil: it is not where it was.
+  func stillTakesPart(_ id: ItemID) async throws(SyncError) -> Bool? {
+    switch try await exchange.items([id], kind: spoke.kind, in: spoke.mailbox).first {
+    case .success(let item)?: return try parts.store.write { try takesPart(item, $0) }
+    case .failure(let error)? where error.code == .notFound: return nil
+    case .failure(let error)?: throw error
+    case nil: throw SyncError(.malformedAnswer, "Exchange did not answer the reading of an item of \(spoke.mailbox.address)")
+    }
+  }
+
   /// Counts a failed record for another try. What may have been applied stays open as an intent, for the next cycle to look up.
   func noteFailure(_ write: DueWrite, _ error: SyncError) throws(SyncError) {
     let now = parts.surroundings.now()

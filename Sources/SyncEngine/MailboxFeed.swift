@@ -51,6 +51,8 @@ struct MailboxFeed: Sendable {
         try transaction.forgetItems(kind: spoke.kind, mailbox: spoke.mailbox)
         // Should it end early, what it had not named yet must not be taken for gone by a reading of changes: the next begins anew.
         try transaction.setCursor(spoke.folderCursor(folder), nil)
+        // A folder does not list occurrences: those that were found and not read yet are forgotten with the rest.
+        try transaction.setCursor(spoke.occurrencesCursor, nil)
       }
       for change in page.changes {
         switch change {

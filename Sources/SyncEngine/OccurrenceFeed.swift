@@ -56,7 +56,7 @@ struct OccurrenceFeed: Sendable {
   private static let farthestLook = 5 * 366
 
   /// What the window was last listed for: the day, and the series as they were.
-  private var cursor: String { "exchange/\(spoke.mailbox.address)/\(spoke.kind.rawValue)/occurrences" }
+  private var cursor: String { spoke.occurrencesCursor }
 
   /// Lists the window when the day or a series has changed since.
   /// - Returns: true when occurrences have to be read.

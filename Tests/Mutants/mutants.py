@@ -124,4 +124,12 @@ MUTANTS = [
      "return link == nil || link?.entityID == stamped.foreignID", "return mutant(N) || link == nil || link?.entityID == stamped.foreignID"),
     ("an item that a conflict gave another record is marked with the first one's id", E + "Forking.swift",
      "if let creation = write.pair.link?.operationID {", "if !mutant(N), let creation = write.pair.link?.operationID {"),
+    ("what a half-done creation left out is carried though its item was taken out since", E + "Executor.swift",
+     "case .success(let item)?: return try parts.store.write { try takesPart(item, $0) }",
+     "case .success(let item)?: return try mutant(N) || parts.store.write { try takesPart(item, $0) }"),
+    ("a message that is in the ERP already is brought there again", E + "Emails/Planner+Emails.swift",
+     "for entity in entities {", "for entity in mutant(N) ? [] : entities {"),
+    ("files that were missing when an email was made never follow", E + "Emails/EmailImporter.swift",
+     "if let error = try await complete([(passage, made, try await attached(to: made.id))])",
+     "if !mutant(N), let error = try await complete([(passage, made, try await attached(to: made.id))])"),
 ]

@@ -81,7 +81,7 @@ struct EmailExecutor: Sendable {
           tally.failures += 1
           if error.stopsAccount { throw error }
         }
-      case .failure(let error) where error.code == .notFound: break
+      // Also of one that seems to be gone: until a listing says so it is wanted.
       case .failure(let error):
         try executor.noteFailure(of: pair, "reading", error)
         tally.failures += 1

@@ -121,7 +121,9 @@ struct EmailImporter: Sendable {
       }
     }
     try parts.store.write { _ = try $0.observe(made, kind: spoke.kind) }
-    guard let item = stored?.item, stored?.presence == .present else { return try giveUp(made, stored, intent) }
+    guard let item = stored?.item, stored?.presence == .present, try await executor.stillTakesPart(item.version.id) ?? false else {
+      return try giveUp(made, stored, intent)
+    }
     let content: [UInt8]
     do throws(SyncError) { content = try await executor.exchange.content(of: item.version.id, in: spoke.mailbox) } catch {
       guard error.code == .notFound else { throw error }
@@ -139,11 +141,12 @@ struct EmailImporter: Sendable {
     if let error = try await complete([(passage, made, try await attached(to: made.id))]).compactMap({ $0 }).first { throw error }
   }
 
-  /// The message is not where it was: its activity gets the files that it does not have yet once the message, or another of the same
+  /// The message is not where it was, or no longer takes part: its activity gets the files that it does not have yet once the message, or another of the same
   /// Message-ID, is linked to it. The two are a pair all the same, so that a message that its owner took away is not brought back.
   private func giveUp(_ made: Entity, _ message: StoredItem?, _ intent: Intent) throws(SyncError) {
     executor.log.write(
-      .warning, "\(recordName(made.fields)): moved or deleted before the ERP had all of it: files may be missing there", spoke)
+      .warning, "\(recordName(made.fields)): moved, deleted or made private before the ERP had all of it: files may be missing there", spoke
+    )
     try parts.store.write { transaction in
       try transaction.setMeta(Self.incomplete(made.id), intent.time.iso8601)
       try transaction.close(intent.id)
