@@ -84,6 +84,9 @@ final class Oracle {
   /// The mailbox's linked items bear no mark yet, or need none any more.
   func marksChanged(in mailbox: Int) { seen.mayBearNoMark.insert(mailbox) }
 
+  /// Of an item whose creation was taken for lost nothing is known to have been agreed on.
+  private func wasTakenForLost(_ item: SimItem) -> Bool { item.operationID.map(seen.takenForLost.contains) ?? false }
+
   /// An item that was linked without a mark gets one once the policy wants it, or the ERP's id before that.
   private func isMarkedAnew(_ item: SimItem, _ update: ItemUpdate, _ mailbox: Int) -> Bool {
     // A match whose first half was written when the policy changed goes on with its values.
@@ -125,10 +128,12 @@ final class Oracle {
       report("I6", "the engine writes to \(entity.id), whose status has no counterpart")
     }
     checkWithheld(Fields(changes.compactMapValues { $0 }), entity.kind, "\(entity.id)")
+    let items = seen.takenForLost.isEmpty ? [] : world.mailboxes.flatMap(\.items)
+    let isTakenForLost = items.contains { $0.foreignID == entity.id && wasTakenForLost($0) }
     for (field, value) in changes {
       if let token = Token(value) { world.ledger.wasInERP.insert(token.number) }
       checkOverwrite(entity.fields[field], by: value, "\(entity.id).\(field)")
-      checkUndone(entity.fields, entity.kind, field, by: value, "\(entity.id).\(field)")
+      if !isTakenForLost { checkUndone(entity.fields, entity.kind, field, by: value, "\(entity.id).\(field)") }
     }
   }
 
@@ -183,10 +188,7 @@ final class Oracle {
         if !lost.isEmpty { report("I6", "the engine takes away the user's categories \(lost) from \(item.id)") }
       }
       checkOverwrite(item.fields[field], by: value, "\(item.id).\(field)")
-      // Of an item whose creation was taken for lost nothing is known to have been agreed on.
-      if !(item.operationID.map(seen.takenForLost.contains) ?? false) {
-        checkUndone(item.fields, item.kind, field, by: value, "\(item.id).\(field)")
-      }
+      if !wasTakenForLost(item) { checkUndone(item.fields, item.kind, field, by: value, "\(item.id).\(field)") }
     }
     checkIsolation(Fields(update.changes.compactMapValues { $0 }), mailbox, except: item.fields)
   }

@@ -121,7 +121,7 @@ import struct Simulation.Schedule
   /// Of the kinds and flavour of a campaign: the seed and number of each branch that failed once.
   private static let branches: [([RecordKind], Schedule.Flavour, [(UInt64, Int)])] = [
     ([.contacts], .usual, [(411367, 2), (411367, 5), (416570, 3)]),
-    ([.contacts], .rare, [(405120, 3), (411367, 2), (413846, 3), (416429, 1), (420143, 2), (420803, 4)]),
+    ([.contacts], .rare, [(405120, 3), (411367, 2), (413846, 3), (416429, 1), (420143, 2), (420803, 4), (616699, 4)]),
     ([.events], .usual, [(403076, 0)]),
     ([.tasks], .usual, [(406420, 10), (417942, 1)]),
     ([.contacts], .told, [(400496, 3)]),
