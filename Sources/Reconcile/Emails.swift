@@ -23,8 +23,11 @@ struct Emails {
 
   private func unlinked() -> [Action] {
     switch (input.entity, input.item) {
-    case (.present, .present) where input.isMatched:
-      return input.itemIsInScope ? [Action(.link, reason: "the same message on both sides")] : []
+    case (.present(let entity), .present(let item)) where input.isMatched:
+      if input.itemIsInScope { return [Action(.link, reason: "the same message on both sides")] }
+      // It was linked, as its mark tells: should its owner delete it, it is not brought back.
+      guard item.foreignID == entity.id else { return [] }
+      return [Action(.detach, reason: "the message was taken out of the synchronization before the two were linked")]
     case (.present(let entity), .none):
       guard input.entityIsInScope else { return [] }
       return [Action(.createItem(fields: marked(entity.fields)), reason: "new in the ERP")]

@@ -8,6 +8,7 @@ import Testing
   private static let fields: [Field: Value] = [.subject: .text("Offer"), .messageID: .text("<1@x.test>")]
   private static let entity = Observed.present(Samples.entity(fields))
   private static let item = Observed.present(Samples.item(fields))
+  private static let unmarked = Observed.present(Samples.item(fields, stamp: nil))
 
   private static func input(
     link: LinkBases?, entity: Observed<Entity>, item: Observed<Item>, entityIsInScope: Bool = true, itemIsInScope: Bool = true,
@@ -44,6 +45,9 @@ import Testing
     #expect(names(nil, .none, Self.item) == ["create entity"])
     #expect(names(nil, .none, Self.item, itemIsInScope: false).isEmpty)
     #expect(names(nil, Self.entity, Self.item, isMatched: true) == ["link"])
+    #expect(names(nil, Self.entity, Self.unmarked, isMatched: true, itemIsInScope: false).isEmpty)
+    // It was linked before the cache was lost: should its owner delete it, it is not brought back.
+    #expect(names(nil, Self.entity, Self.item, isMatched: true, itemIsInScope: false) == ["detach"])
     // Linked by the Message-ID whoever owns the activity: the message is in this mailbox already.
     #expect(names(nil, Self.entity, Self.item, isMatched: true, entityIsInScope: false) == ["link"])
     for isRebuild in [false, true] {

@@ -136,6 +136,7 @@ import struct Simulation.Schedule
     ([.contacts, .tasks, .events], .dense, [(406518, 2)]),
     ([.events], .series, [(400356, 9), (405222, 8), (405273, 1), (422062, 7), (605969, 8)]),
     ([.emails], .usual, [(600514, 3), (601314, 0)]),
+    ([.emails], .dense, [(700813, 2), (704699, 0), (705958, 1)]),
     ([.emails], .rare, [(600212, 4), (603734, 10)]),
   ]
 
