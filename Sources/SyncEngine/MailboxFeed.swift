@@ -249,6 +249,7 @@ struct MailboxFeed: Sendable {
           return
         }
         let agreed = try link.agreed(as: found.item, parts.erp.support(for: kind), transaction.reader)
+        try Twins.noteReplaced(item, by: found.item, link, transaction)
         try repoint(agreed, from: item, to: back.version.id, transaction)
       }
     } else if let moved = elsewhere.first(where: { !$0.isInDeletedItems }) {

@@ -63,10 +63,21 @@ enum Twins {
     {
       made = other.fields
     }
-    guard let made else { return }
+    if let made { try keep(made, key, transaction) }
+  }
+
+  /// Remembers what one and its record had agreed on when another of its creation takes its place: its user may bring it back.
+  static func noteReplaced(_ item: Item, by other: Item, _ link: Link, _ transaction: any RecordTransaction) throws {
+    guard link.kind != .emails, item.operationID != nil, item.operationID == other.operationID, let agreed = link.baseItem?.fields,
+      let key = madeKey(item, link.mailbox)
+    else { return }
+    try keep(agreed, key, transaction)
+  }
+
+  private static func keep(_ fields: Fields, _ key: String, _ transaction: any RecordTransaction) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
-    try transaction.setMeta(key, String(decoding: encoder.encode(made), as: UTF8.self))
+    try transaction.setMeta(key, String(decoding: encoder.encode(fields), as: UTF8.self))
   }
 
   private static func madeKey(_ item: Item, _ mailbox: Mailbox) -> String? {
@@ -74,7 +85,7 @@ enum Twins {
     return "made \(mailbox.address) \(moveKey) \(created.iso8601Milliseconds)"
   }
 
-  /// What an item was like when it was made; nil: that is not known.
+  /// What an item was like when it was made, or when another took its place; nil: that is not known.
   static func asMade(_ item: Item, _ mailbox: Mailbox, _ reader: any RecordReader) throws -> Fields? {
     if item.isAsMade { return item.fields }
     guard let text = try madeKey(item, mailbox).flatMap(reader.meta) else { return nil }

@@ -45,6 +45,7 @@ struct Simulate: ParsableCommand {
     guard wanted.count == names.count, !wanted.isEmpty else {
       throw ValidationError("--kinds is one or several of \(Simulator.kinds.map(\.rawValue).joined(separator: ", "))")
     }
+    if wanted.contains(.emails) && layer == "wire" { throw ValidationError("emails are simulated with --layer objects alone") }
     if series && (layer == "wire" || !wanted.contains(.events)) {
       throw ValidationError("--series needs --kinds events and --layer objects")
     }
