@@ -195,6 +195,7 @@ final class Simulation: @unchecked Sendable {
     }
     guard oracle.seen.violations.isEmpty else { return rounds }
     if !isQuiet && world.mutations > 0 { oracle.report("I8", "still writing after \(rounds) calm rounds") }
+    checkDoubts()
     for report in reports {
       // An ERP that lists nothing where there was something is not believed, by rule: a person has to look.
       if let error = report.error, world.entities.contains(where: { $0.kind == report.kind }) {
@@ -209,6 +210,18 @@ final class Simulation: @unchecked Sendable {
     }
     CalmOracle(oracle: oracle).check(schedule.setup.kinds, atRest)
     return rounds
+  }
+
+  /// I8: no write of a mailbox whose cycles end well stays in doubt, but for what waits for an item that is still being looked for, and for a
+  /// delete of which no neighbour of the item tells.
+  private func checkDoubts() {
+    if hasUnexplainedItems { return }
+    let open = (try? cache.read { try $0.openIntents(mailbox: nil) }) ?? []
+    for intent in open where !(intent.side == .exchange && ["delete", "withdraw"].contains(intent.action)) {
+      let isServed = reports.contains { $0.succeeded && $0.employee == intent.mailbox.address && $0.kind == intent.kind }
+      guard isServed else { continue }
+      oracle.report("I8", "what became of the \(intent.action) \(intent.id) is not known at rest")
+    }
   }
 
   /// Of mailboxes that are synchronized.
