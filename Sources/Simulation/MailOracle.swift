@@ -13,7 +13,7 @@ extension Oracle {
     }
     if entity.operationID == nil { report("I6", "the engine attaches \(name) to \(entity.id), which a user wrote") }
     if let message = Token(entity.fields[.messageID]), isWithheld(message, .emails) {
-      report("I6", "the engine attaches \(name) to \(entity.id), whose message is private")
+      report("I6", "the engine attaches \(name) to \(entity.id), whose message no longer takes part")
     }
   }
 }

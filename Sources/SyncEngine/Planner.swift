@@ -365,7 +365,7 @@ extension Link {
   func agreed(as item: Item, _ erp: FieldSupport, _ reader: any RecordReader) throws -> Link {
     guard kind != .emails, let creation = item.operationID else { return self }
     let isDoubled = if let moveKey, let key = item.moveKey { moveKey != key } else { false }
-    guard creation != operationID || isDoubled, let made = try Twins.asMade(item, mailbox, reader) else { return self }
+    guard creation != operationID || isDoubled, let made = try Twins.baseline(item, mailbox, reader) else { return self }
     var copy = self
     copy.baseItem = Base(fields: made, version: nil)
     copy.baseEntity = Base(fields: erp.projected(made), version: nil)

@@ -228,11 +228,11 @@ struct Recovery: Sendable {
     if let made { return try await Forking(executor: executor).adopt(made, for: item.item, intent) }
     if intent.action == Forking.action, spoke.section.direction.carries(from: .exchange) {
       let id = item.item.version.id
-      guard let isWanted = try await executor.stillTakesPart(id) else {
+      guard let takesPart = try await executor.stillTakesPart(id) else {
         // What became of it the reading that follows tells: the intent stays open until then.
         return try parts.store.write { try $0.reportRemoved(id, kind: spoke.kind, mailbox: spoke.mailbox) }
       }
-      if isWanted { return try await Forking(executor: executor).copyToERP(intent, item: item.item) }
+      if takesPart { return try await Forking(executor: executor).copyToERP(intent, item: item.item) }
     }
     try parts.store.write { transaction in
       try transaction.setMeta(Self.abandoned(intent.id), intent.time.iso8601)

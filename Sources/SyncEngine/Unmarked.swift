@@ -85,8 +85,9 @@ enum Twins {
     return "made \(mailbox.address) \(moveKey) \(created.iso8601Milliseconds)"
   }
 
-  /// What an item was like when it was made, or when another took its place; nil: that is not known.
-  static func asMade(_ item: Item, _ mailbox: Mailbox, _ reader: any RecordReader) throws -> Fields? {
+  /// What the engine last knew an item to be without its user's doing: as it was made, or as agreed on when another took its place; nil: that is
+  /// not known.
+  static func baseline(_ item: Item, _ mailbox: Mailbox, _ reader: any RecordReader) throws -> Fields? {
     if item.isAsMade { return item.fields }
     guard let text = try madeKey(item, mailbox).flatMap(reader.meta) else { return nil }
     return try JSONDecoder().decode(Fields.self, from: Data(text.utf8))
